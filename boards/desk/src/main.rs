@@ -1,0 +1,2 @@
+//! The desk board (skeleton).
+fn main() {}

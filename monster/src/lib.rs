@@ -1,0 +1,5 @@
+//! The device core (skeleton).
+#![no_std]
+#![forbid(unsafe_code)]
+
+pub mod settings;
