@@ -1,1 +1,26 @@
-//! Scenarios (skeleton).
+//! What a Monster device must do with a real broker, and a harness to show it: the same scenarios for every board.
+//!
+//! A scenario is a function of a [`World`](world::World), which makes devices of any [`Board`](device::Board) and
+//! brokers to go with them. [`for_each_scenario!`] lists them all; `tests/desk.rs` plays them on the desk, and the
+//! next board needs a `Board` and a test file of the same few lines.
+//!
+//! The peers are not ours: Debian's mosquitto ([`broker`]), its clients ([`publisher`], [`observer`]), and, for what
+//! no real broker sends, a test that plays the broker through somebody else's codec ([`scripted`]). Between them and
+//! the device a [`proxy`] makes the network as bad as a test wants it.
+//!
+//! Every wait has a limit, and whatever fails prints what each party saw.
+
+#![forbid(unsafe_code)]
+
+pub mod broker;
+pub mod desk;
+pub mod device;
+pub mod observer;
+pub mod process;
+pub mod proxy;
+pub mod publisher;
+//mod scenario;
+pub mod scratch;
+pub mod scripted;
+//pub mod table;
+pub mod world;
