@@ -1,0 +1,78 @@
+//! The receive buffer: bytes as they came, until they are whole packets.
+
+/// Bytes received and not yet consumed, and how many of those still to come are not wanted.
+pub(crate) struct Inbox<'b> {
+    buffer: &'b mut [u8],
+    start: usize,
+    end: usize,
+    /// Bytes of a packet larger than the buffer that are still to be thrown away.
+    skip: usize,
+}
+
+impl<'b> Inbox<'b> {
+    pub fn new(buffer: &'b mut [u8]) -> Self {
+        Inbox {
+            buffer,
+            start: 0,
+            end: 0,
+            skip: 0,
+        }
+    }
+
+    pub fn clear(&mut self) {
+        self.start = 0;
+        self.end = 0;
+        self.skip = 0;
+    }
+
+    /// The whole buffer, for a packet to be sent before anything is received.
+    pub fn scratch(&mut self) -> &mut [u8] {
+        self.clear();
+        self.buffer
+    }
+
+    /// The bytes of the buffer as they lie.
+    pub fn memory(&self) -> &[u8] {
+        self.buffer
+    }
+
+    pub fn capacity(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Where the next bytes go. What is not consumed moves to the front first.
+    pub fn space(&mut self) -> &mut [u8] {
+        if self.start > 0 {
+            if self.start < self.end {
+                self.buffer.copy_within(self.start..self.end, 0);
+            }
+            self.end -= self.start;
+            self.start = 0;
+        }
+        self.buffer.get_mut(self.end..).unwrap_or_default()
+    }
+
+    /// `count` bytes were put into [`space`](Self::space).
+    pub fn filled(&mut self, count: usize) {
+        self.end = self.buffer.len().min(self.end + count);
+        self.consume(0);
+    }
+
+    /// What was received and not consumed.
+    pub fn bytes(&self) -> &[u8] {
+        self.buffer.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Offset of [`bytes`](Self::bytes) in the buffer.
+    pub fn position(&self) -> usize {
+        self.start
+    }
+
+    /// Throws `count` bytes away: those that are here, and the rest as they come.
+    pub fn consume(&mut self, count: usize) {
+        self.skip += count;
+        let here = self.skip.min(self.end - self.start);
+        self.start += here;
+        self.skip -= here;
+    }
+}

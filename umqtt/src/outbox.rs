@@ -1,0 +1,377 @@
+//! The send buffer: a log of packets as they stand on the wire, in the order they were queued.
+//!
+//! A packet stays after it was sent for as long as it may have to be sent again, or for as long
+//! as its packet identifier is in use. So the log is at once the send queue, the store of
+//! messages in flight, the set of identifiers in use, and what a session must remember:
+//!
+//! | packet | stays until |
+//! |---|---|
+//! | PUBLISH of QoS 1 or 2 | PUBACK or PUBREC |
+//! | PUBREL | PUBCOMP |
+//! | PUBREC | PUBREL; it is the memory that its QoS 2 message was delivered |
+//! | SUBSCRIBE, UNSUBSCRIBE | SUBACK, UNSUBACK, or the end of the connection |
+//! | everything else | it was sent |
+//!
+//! ```text
+//!   start            sent              end
+//!     │ sent, waiting  │ to be sent      │
+//! ────┴────────────────┴─────────────────┴──── free ───
+//! ```
+
+use crate::packet::publish::DUP;
+use crate::packet::{FixedHeader, PacketIdentifier, Reader, Writer, ack, first, packet_length};
+
+/// Bytes that only acknowledgements and PINGREQ may use, so that a log full of messages in flight
+/// can still take part in the dialogue that empties it.
+const RESERVE: usize = 2 * ack::LENGTH + 2;
+
+/// First byte of a packet that is no longer needed: type 0, which the standard reserves.
+const DONE: u8 = 0;
+
+pub(crate) struct Outbox<'b> {
+    buffer: &'b mut [u8],
+    start: usize,
+    sent: usize,
+    end: usize,
+    /// The next packet identifier to try.
+    next: PacketIdentifier,
+    /// So many identifiers from `next` on are known to be free.
+    free: u16,
+}
+
+/// Why a packet was not queued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoRoom {
+    /// It would not fit into the empty log either.
+    Ever,
+    /// It will fit once others have been sent or acknowledged.
+    Now,
+}
+
+/// One packet of the log.
+#[derive(Clone, Copy)]
+struct Entry {
+    at: usize,
+    header: FixedHeader,
+    identifier: Option<PacketIdentifier>,
+}
+
+impl Entry {
+    fn end(&self) -> usize {
+        self.at + self.header.packet_length()
+    }
+
+    /// Whether the packet is still needed after it was sent.
+    fn stays(&self) -> bool {
+        self.identifier.is_some()
+            && !matches!(self.header.first, first::PUBACK | first::PUBCOMP | DONE)
+    }
+
+    /// Whether its identifier was chosen here; that of a PUBREC was chosen by the server.
+    fn is_ours(&self) -> bool {
+        self.stays() && self.header.first != first::PUBREC
+    }
+
+    /// Whether the session remembers it beyond the connection: all but SUBSCRIBE and UNSUBSCRIBE.
+    fn outlives_connection(&self) -> bool {
+        self.stays() && !matches!(self.header.first, first::SUBSCRIBE | first::UNSUBSCRIBE)
+    }
+
+    fn is_publish(&self) -> bool {
+        is_publish(self.header.first)
+    }
+}
+
+fn is_publish(first: u8) -> bool {
+    first & 0xf0 == first::PUBLISH
+}
+
+/// What an acknowledgement answers: the first bytes, but for DUP and RETAIN, of the packet.
+pub(crate) struct Answered {
+    mask: u8,
+    first: u8,
+}
+
+impl Answered {
+    pub const PUBLISH_QOS1: Answered = Answered {
+        mask: 0xf6,
+        first: first::PUBLISH | 0x02,
+    };
+    pub const PUBLISH_QOS2: Answered = Answered {
+        mask: 0xf6,
+        first: first::PUBLISH | 0x04,
+    };
+    pub const PUBREC: Answered = Answered::exactly(first::PUBREC);
+    pub const PUBREL: Answered = Answered::exactly(first::PUBREL);
+    pub const SUBSCRIBE: Answered = Answered::exactly(first::SUBSCRIBE);
+    pub const UNSUBSCRIBE: Answered = Answered::exactly(first::UNSUBSCRIBE);
+
+    const fn exactly(first: u8) -> Self {
+        Answered { mask: 0xff, first }
+    }
+
+    fn is(&self, first: u8) -> bool {
+        first & self.mask == self.first
+    }
+}
+
+const FIRST_IDENTIFIER: PacketIdentifier = match PacketIdentifier::new(1) {
+    Some(identifier) => identifier,
+    None => unreachable!(),
+};
+
+impl<'b> Outbox<'b> {
+    pub fn new(buffer: &'b mut [u8]) -> Self {
+        Outbox {
+            buffer,
+            start: 0,
+            sent: 0,
+            end: 0,
+            next: FIRST_IDENTIFIER,
+            free: u16::MAX,
+        }
+    }
+
+    /// The bytes to be sent.
+    pub fn to_send(&self) -> &[u8] {
+        self.buffer.get(self.sent..self.end).unwrap_or_default()
+    }
+
+    /// The first `count` bytes of [`to_send`](Self::to_send) were sent.
+    pub fn sent(&mut self, count: usize) {
+        self.sent = self.end.min(self.sent + count);
+        self.trim();
+    }
+
+    /// Forgets everything: a clean session, or the server has none. Identifiers go on.
+    pub fn clear(&mut self) {
+        self.start = 0;
+        self.sent = 0;
+        self.end = 0;
+        self.free = u16::MAX;
+    }
+
+    /// The connection is gone: what the session keeps is made ready to be sent again, with DUP
+    /// where it may have been sent before; the rest is dropped.
+    pub fn rewind(&mut self) {
+        let mut at = self.start;
+        while let Some(entry) = self.entry(at) {
+            if !entry.outlives_connection() {
+                self.mark(at, DONE);
+            } else if entry.is_publish() && at < self.sent {
+                self.mark(at, entry.header.first | DUP);
+            }
+            at = entry.end();
+        }
+        // As if all had been sent: then only what stays is left.
+        self.sent = self.end;
+        self.compact();
+        // Every PUBREC goes to the front and counts as sent: the server asks again by itself.
+        self.sent = self.start;
+        let mut at = self.start;
+        while let Some(entry) = self.entry(at) {
+            if entry.header.first == first::PUBREC {
+                self.move_to_sent(&entry);
+            }
+            at = entry.end();
+        }
+    }
+
+    /// Moves a four-byte packet down to the border between sent and not sent.
+    fn move_to_sent(&mut self, entry: &Entry) {
+        let Some(&[a, b, c, d]) = self.buffer.get(entry.at..entry.end()) else {
+            return;
+        };
+        self.buffer
+            .copy_within(self.sent..entry.at, self.sent + ack::LENGTH);
+        let to = self.sent..self.sent + ack::LENGTH;
+        if let Some(to) = self.buffer.get_mut(to) {
+            to.copy_from_slice(&[a, b, c, d]);
+        }
+        self.sent += ack::LENGTH;
+    }
+
+    /// Queues an acknowledgement; `false` when there is no room before others have been sent.
+    pub fn push_ack(&mut self, first: u8, identifier: PacketIdentifier) -> bool {
+        self.push(first, 2, 0)
+            .map(|mut writer| writer.u16(identifier.value()))
+            .is_ok()
+    }
+
+    /// Queues a packet that has nothing but a fixed header; `false` when there is no room.
+    pub fn push_empty(&mut self, first: u8) -> bool {
+        self.push(first, 0, 0).is_ok()
+    }
+
+    /// Queues a packet; the returned writer takes its `remaining` bytes.
+    pub fn push_packet(&mut self, first: u8, remaining: usize) -> Result<Writer<'_>, NoRoom> {
+        self.push(first, remaining, RESERVE)
+    }
+
+    fn push(&mut self, first: u8, remaining: usize, reserve: usize) -> Result<Writer<'_>, NoRoom> {
+        let length = packet_length(remaining);
+        let needed = length.saturating_add(reserve);
+        if needed > self.buffer.len() {
+            return Err(NoRoom::Ever);
+        }
+        if needed > self.buffer.len() - self.end {
+            self.compact();
+        }
+        if needed > self.buffer.len() - self.end {
+            return Err(NoRoom::Now);
+        }
+        let at = self.end;
+        self.end += length;
+        let packet = self.buffer.get_mut(at..self.end).ok_or(NoRoom::Now)?;
+        Ok(Writer::packet(packet, first, remaining))
+    }
+
+    /// An identifier that no packet of the log carries; `None` when all 65,535 are in use.
+    pub fn next_identifier(&mut self) -> Option<PacketIdentifier> {
+        for _ in 0..=u16::MAX {
+            if self.free > 0 {
+                self.free -= 1;
+                let identifier = self.next;
+                self.next = after(identifier);
+                return Some(identifier);
+            }
+            self.count_free();
+        }
+        None
+    }
+
+    /// Counts the free identifiers from `next` on; steps over it if it is itself in use.
+    ///
+    /// Each is looked up in the log only once in a round of 65,535.
+    fn count_free(&mut self) {
+        let next = self.next.value();
+        let mut free = u16::MAX;
+        let mut at = self.start;
+        while let Some(entry) = self.entry(at) {
+            if let Some(identifier) = entry.identifier.filter(|_| entry.is_ours()) {
+                // The distance on a circle that leaves out 0.
+                let value = identifier.value();
+                let distance = value.wrapping_sub(next).wrapping_sub((value < next) as u16);
+                free = free.min(distance);
+            }
+            at = entry.end();
+        }
+        self.free = free;
+        if free == 0 {
+            self.next = after(self.next);
+        }
+    }
+
+    /// Whether a packet with this identifier, queued by the application, waits for its answer.
+    pub fn is_pending(&self, identifier: PacketIdentifier) -> bool {
+        self.any(|entry| entry.is_ours() && entry.identifier == Some(identifier))
+    }
+
+    /// Whether the QoS 2 message with this identifier was delivered and not yet released.
+    pub fn is_received(&self, identifier: PacketIdentifier) -> bool {
+        self.any(|entry| {
+            entry.header.first == first::PUBREC && entry.identifier == Some(identifier)
+        })
+    }
+
+    fn any(&self, matches: impl Fn(&Entry) -> bool) -> bool {
+        let mut at = self.start;
+        while let Some(entry) = self.entry(at) {
+            if matches(&entry) {
+                return true;
+            }
+            at = entry.end();
+        }
+        false
+    }
+
+    /// An answer came: the packet it answers is done. `false` if no such packet was sent.
+    pub fn settle(&mut self, answered: Answered, identifier: PacketIdentifier) -> bool {
+        let mut at = self.start;
+        while let Some(entry) = self.entry(at) {
+            at = entry.end();
+            if at > self.sent {
+                break;
+            }
+            if entry.identifier == Some(identifier) && answered.is(entry.header.first) {
+                self.mark(entry.at, DONE);
+                self.trim();
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Whether nothing is to be sent and nothing waits for an answer.
+    pub fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    fn mark(&mut self, at: usize, first: u8) {
+        if let Some(byte) = self.buffer.get_mut(at) {
+            *byte = first;
+        }
+    }
+
+    /// Forgets packets at the front that were sent and need not stay.
+    fn trim(&mut self) {
+        while let Some(entry) = self.entry(self.start) {
+            if entry.end() > self.sent || entry.stays() {
+                return;
+            }
+            self.start = entry.end();
+        }
+        self.start = 0;
+        self.sent = 0;
+        self.end = 0;
+    }
+
+    /// Makes room: drops every packet that was sent and need not stay, and moves the rest down.
+    fn compact(&mut self) {
+        let mut at = self.start;
+        let mut to = 0;
+        while let Some(entry) = self.entry(at) {
+            let end = entry.end();
+            if end > self.sent {
+                break;
+            }
+            if entry.stays() {
+                self.buffer.copy_within(at..end, to);
+                to += end - at;
+            }
+            at = end;
+        }
+        // From here on nothing, or only a part of the first packet, was sent.
+        let part = self.sent - at;
+        self.buffer.copy_within(at..self.end, to);
+        self.start = 0;
+        self.sent = to + part;
+        self.end = to + (self.end - at);
+    }
+
+    /// The packet that begins at `at`, if the log goes on there.
+    fn entry(&self, at: usize) -> Option<Entry> {
+        let bytes = self.buffer.get(at..self.end)?;
+        let header = FixedHeader::decode(bytes).ok()??;
+        let body = bytes.get(header.length..)?;
+        let mut fields = Reader(body);
+        if is_publish(header.first) {
+            let topic = fields.u16()?;
+            fields.bytes(topic as usize)?;
+        }
+        let identifier = match header.first & 0xf6 {
+            first::PUBLISH => None,
+            _ => fields.packet_identifier().ok(),
+        };
+        Some(Entry {
+            at,
+            header,
+            identifier,
+        })
+    }
+}
+
+/// The identifier after this one: 0 is left out.
+fn after(identifier: PacketIdentifier) -> PacketIdentifier {
+    PacketIdentifier::new(identifier.value().wrapping_add(1)).unwrap_or(FIRST_IDENTIFIER)
+}

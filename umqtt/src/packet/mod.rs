@@ -1,0 +1,302 @@
+//! The wire: MQTT control packets as bytes (MQTT 3.1.1, chapters 2 and 3).
+//!
+//! One file per packet family. Encoders write into a slice whose length was computed beforehand;
+//! decoders read from a slice that holds exactly one packet's variable header and payload. None
+//! of them can panic: what does not fit is `None`, what is wrong is a [`ProtocolError`].
+
+pub(crate) mod ack;
+pub(crate) mod connect;
+pub(crate) mod publish;
+pub(crate) mod subscribe;
+
+use core::fmt;
+use core::mem;
+
+/// Quality of service of a message (section 4.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Qos {
+    /// QoS 0: delivered once or not at all; never acknowledged.
+    #[default]
+    AtMostOnce = 0,
+    /// QoS 1: delivered once or several times; acknowledged by PUBACK.
+    AtLeastOnce = 1,
+    /// QoS 2: delivered once; PUBREC, PUBREL, PUBCOMP.
+    ExactlyOnce = 2,
+}
+
+impl Qos {
+    /// The level of these two bits; `None` for the reserved value 3 (and above).
+    pub const fn from_bits(bits: u8) -> Option<Self> {
+        match bits {
+            0 => Some(Qos::AtMostOnce),
+            1 => Some(Qos::AtLeastOnce),
+            2 => Some(Qos::ExactlyOnce),
+            _ => None,
+        }
+    }
+}
+
+/// Names one message, SUBSCRIBE or UNSUBSCRIBE until it is acknowledged (section 2.3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PacketIdentifier(core::num::NonZeroU16);
+
+impl PacketIdentifier {
+    /// `None` for 0, which no packet may carry [MQTT-2.3.1-1].
+    pub const fn new(value: u16) -> Option<Self> {
+        match core::num::NonZeroU16::new(value) {
+            Some(value) => Some(PacketIdentifier(value)),
+            None => None,
+        }
+    }
+
+    /// The number on the wire, 1 to 65535.
+    pub const fn value(self) -> u16 {
+        self.0.get()
+    }
+}
+
+/// What the server sent that no server may send; the connection is closed for it (section 4.8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ProtocolError {
+    /// A remaining length of more than four bytes (section 2.2.3).
+    RemainingLength,
+    /// A packet of a type that only clients send, that is reserved, or that has no place here:
+    /// before CONNACK, or a second CONNACK. The packet's first byte.
+    UnexpectedPacket(u8),
+    /// Flag bits of the fixed header that are not the ones section 2.2.2 prescribes.
+    Flags(u8),
+    /// The packet is shorter or longer than its content.
+    Length,
+    /// QoS 3 (section 3.3.1.2).
+    Qos,
+    /// Packet identifier 0 (section 2.3.1).
+    PacketIdentifier,
+    /// A topic name that is empty, is not UTF-8, or holds U+0000 or a wildcard (section 4.7).
+    Topic,
+    /// A return code outside the table of its packet, or CONNACK flags that may not be set.
+    ReturnCode(u8),
+    /// A packet, not a PUBLISH, that is larger than the whole receive buffer.
+    TooLarge,
+}
+
+impl fmt::Display for ProtocolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ProtocolError::RemainingLength => f.write_str("malformed remaining length"),
+            ProtocolError::UnexpectedPacket(first) => {
+                write!(f, "unexpected packet, first byte 0x{first:02x}")
+            }
+            ProtocolError::Flags(first) => {
+                write!(f, "invalid flags, first byte 0x{first:02x}")
+            }
+            ProtocolError::Length => f.write_str("packet shorter or longer than its content"),
+            ProtocolError::Qos => f.write_str("QoS 3"),
+            ProtocolError::PacketIdentifier => f.write_str("packet identifier 0"),
+            ProtocolError::Topic => f.write_str("invalid topic name"),
+            ProtocolError::ReturnCode(code) => write!(f, "invalid return code 0x{code:02x}"),
+            ProtocolError::TooLarge => f.write_str("packet larger than the receive buffer"),
+        }
+    }
+}
+
+/// First bytes of packets, without the flags of PUBLISH (section 2.2.1).
+pub(crate) mod first {
+    pub const CONNECT: u8 = 0x10;
+    pub const CONNACK: u8 = 0x20;
+    pub const PUBLISH: u8 = 0x30;
+    pub const PUBACK: u8 = 0x40;
+    pub const PUBREC: u8 = 0x50;
+    pub const PUBREL: u8 = 0x62;
+    pub const PUBCOMP: u8 = 0x70;
+    pub const SUBSCRIBE: u8 = 0x82;
+    pub const SUBACK: u8 = 0x90;
+    pub const UNSUBSCRIBE: u8 = 0xa2;
+    pub const UNSUBACK: u8 = 0xb0;
+    pub const PINGREQ: u8 = 0xc0;
+    pub const PINGRESP: u8 = 0xd0;
+    pub const DISCONNECT: u8 = 0xe0;
+}
+
+/// The largest remaining length four bytes can tell (section 2.2.3).
+pub(crate) const MAX_REMAINING: usize = 268_435_455;
+
+/// A packet's fixed header (section 2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FixedHeader {
+    /// Type and flags.
+    pub first: u8,
+    /// Bytes of this header itself, 2 to 5.
+    pub length: usize,
+    /// Bytes that follow it.
+    pub remaining: usize,
+}
+
+impl FixedHeader {
+    /// Reads the header at the start of `bytes`; `Ok(None)` when more of it is still to come.
+    pub fn decode(bytes: &[u8]) -> Result<Option<Self>, ProtocolError> {
+        let Some((&first, rest)) = bytes.split_first() else {
+            return Ok(None);
+        };
+        let mut remaining = 0;
+        let mut length = 1;
+        for &byte in rest {
+            remaining |= ((byte & 0x7f) as usize) << (7 * (length - 1));
+            length += 1;
+            if byte < 0x80 {
+                return Ok(Some(FixedHeader {
+                    first,
+                    length,
+                    remaining,
+                }));
+            }
+            if length == 5 {
+                return Err(ProtocolError::RemainingLength);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Bytes of the whole packet.
+    pub fn packet_length(&self) -> usize {
+        self.length + self.remaining
+    }
+}
+
+/// Bytes of a whole packet with `remaining` bytes after its fixed header.
+pub(crate) fn packet_length(remaining: usize) -> usize {
+    let mut length = 2 + remaining;
+    let mut rest = remaining >> 7;
+    while rest > 0 {
+        length += 1;
+        rest >>= 7;
+    }
+    length
+}
+
+/// Writes fields one after the other; what does not fit is left out, so compute lengths first.
+pub(crate) struct Writer<'a>(&'a mut [u8]);
+
+impl<'a> Writer<'a> {
+    /// Writes a fixed header into `packet`, which is as long as the whole packet will be.
+    pub fn packet(packet: &'a mut [u8], first: u8, remaining: usize) -> Self {
+        let mut writer = Writer(packet);
+        writer.u8(first);
+        let mut rest = remaining;
+        while rest > 0x7f {
+            writer.u8(rest as u8 | 0x80);
+            rest >>= 7;
+        }
+        writer.u8(rest as u8);
+        writer
+    }
+
+    pub fn u8(&mut self, value: u8) {
+        if let Some((first, rest)) = mem::take(&mut self.0).split_first_mut() {
+            *first = value;
+            self.0 = rest;
+        }
+    }
+
+    pub fn u16(&mut self, value: u16) {
+        self.u8((value >> 8) as u8);
+        self.u8(value as u8);
+    }
+
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        if let Some((to, rest)) = mem::take(&mut self.0).split_at_mut_checked(bytes.len()) {
+            to.copy_from_slice(bytes);
+            self.0 = rest;
+        }
+    }
+
+    /// A field that tells its length first: UTF-8 strings and binary data (section 1.5).
+    pub fn field(&mut self, bytes: &[u8]) {
+        self.u16(bytes.len() as u16);
+        self.bytes(bytes);
+    }
+}
+
+/// Reads fields one after the other; `None` once there is less than was asked for.
+pub(crate) struct Reader<'a>(pub &'a [u8]);
+
+impl<'a> Reader<'a> {
+    pub fn u8(&mut self) -> Option<u8> {
+        let (&first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(first)
+    }
+
+    pub fn u16(&mut self) -> Option<u16> {
+        Some((self.u8()? as u16) << 8 | self.u8()? as u16)
+    }
+
+    pub fn bytes(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (bytes, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(bytes)
+    }
+
+    /// A packet identifier; a missing or zero one is the server's fault.
+    pub fn packet_identifier(&mut self) -> Result<PacketIdentifier, ProtocolError> {
+        let value = self.u16().ok_or(ProtocolError::Length)?;
+        PacketIdentifier::new(value).ok_or(ProtocolError::PacketIdentifier)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn remaining_length_round_trips_at_every_border_of_the_standard() {
+        // Table 2.4 of section 2.2.3.
+        for (remaining, bytes) in [
+            (0, &[0x00][..]),
+            (127, &[0x7f]),
+            (128, &[0x80, 0x01]),
+            (16_383, &[0xff, 0x7f]),
+            (16_384, &[0x80, 0x80, 0x01]),
+            (2_097_151, &[0xff, 0xff, 0x7f]),
+            (2_097_152, &[0x80, 0x80, 0x80, 0x01]),
+            (MAX_REMAINING, &[0xff, 0xff, 0xff, 0x7f]),
+        ] {
+            let mut packet = [0; 5];
+            Writer::packet(&mut packet, first::PUBLISH, remaining);
+            assert_eq!(&packet[1..=bytes.len()], bytes);
+            let header = FixedHeader::decode(&packet).unwrap().unwrap();
+            assert_eq!(
+                (header.first, header.remaining),
+                (first::PUBLISH, remaining)
+            );
+            assert_eq!(header.length, 1 + bytes.len());
+            assert_eq!(header.packet_length(), packet_length(remaining));
+        }
+    }
+
+    #[test]
+    fn a_header_that_is_not_whole_yet_is_waited_for() {
+        for part in [&[][..], &[0x30], &[0x30, 0x80], &[0x30, 0xff, 0xff, 0xff]] {
+            assert_eq!(FixedHeader::decode(part), Ok(None));
+        }
+    }
+
+    #[test]
+    fn a_remaining_length_of_five_bytes_is_refused() {
+        assert_eq!(
+            FixedHeader::decode(&[0x30, 0x80, 0x80, 0x80, 0x80]),
+            Err(ProtocolError::RemainingLength)
+        );
+    }
+
+    #[test]
+    fn a_writer_without_room_writes_nothing_and_does_not_panic() {
+        let mut writer = Writer(&mut []);
+        writer.u16(7);
+        writer.field(b"abc");
+        let mut room = [0; 2];
+        Writer(&mut room).field(b"abc");
+        assert_eq!(room, [0, 3]);
+    }
+}
