@@ -1,1 +1,390 @@
-//! Settings (skeleton).
+//! Everything a person can set: one typed set, under the same keys on every board and by every
+//! way in (a file, the environment, flags, flash).
+//!
+//! Each setting is declared once, in [the list below](Settings): its key, its meaning, its type and
+//! its default. The struct, [`TABLE`], [`Settings::set`] and [`Setting::show`] all follow from that
+//! one line, and what is allowed from the type, so they cannot disagree. A type holds only what is
+//! allowed ([`value`]), and a [`Secret`] is one that nothing shows. What is wrong only in
+//! combination, [`Settings::validate`] finds.
+//!
+//! ```
+//! use monster::settings::Settings;
+//!
+//! let mut settings = Settings::default();
+//! settings.set("mqtt.keep_alive", "30")?;
+//! settings.set("broker.url", "mqtt://alice:wonder@broker.example")?;
+//! settings.validate()?;
+//! assert_eq!(settings.mqtt.keep_alive.seconds(), 30);
+//!
+//! let error = settings.set("mqtt.keepalive", "30").unwrap_err();
+//! assert_eq!(
+//!     error.to_string(),
+//!     r#"there is no setting "mqtt.keepalive"; did you mean mqtt.keep_alive?"#
+//! );
+//! # Ok::<(), monster::settings::SettingError>(())
+//! ```
+
+mod broker_url;
+mod error;
+mod secret;
+mod template;
+#[cfg(test)]
+mod tests;
+pub mod value;
+
+use core::fmt;
+
+pub use broker_url::{BrokerUrl, BrokerUrlError, HOST_MAX, PASSWORD_MAX, Scheme, USER_MAX};
+pub use error::{Conflict, Excerpt, SettingError};
+pub use secret::Secret;
+pub use template::{
+    ClientIdTemplate, ClimateFormat, FILLED_MAX, Filled, HeartbeatFormat, TopicTemplate,
+};
+
+use crate::identity::DeviceId;
+use value::{
+    ClimateKind, Groups, HeartbeatInterval, KeepAlive, LogLevel, MqttSession, MqttVersion, Offset,
+    OnFailure, PowerOn, Refused, RetainedCommands, SchemaVersion, Text, Value,
+};
+
+/// Makes the structs, [`TABLE`] and the defaults from one list of
+/// `/// meaning` `"key" field: Type = "default";`, the groups' fields inside their groups.
+macro_rules! settings {
+    (
+        {
+            $( #[doc = $meaning:literal] $key:literal $field:ident: $Type:ty = $default:literal; )*
+        }
+        $(
+            $(#[$about:meta])*
+            $group:ident: $Group:ident {
+                $(
+                    #[doc = $meaning_in:literal]
+                    $key_in:literal $field_in:ident: $Type_in:ty = $default_in:literal;
+                )*
+            }
+        )*
+    ) => {
+        /// All settings of a device. Any value of this type can be used as it is, after
+        /// [`validate`](Settings::validate).
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct Settings {
+            $( #[doc = $meaning] pub $field: $Type, )*
+            $( $(#[$about])* pub $group: $Group, )*
+        }
+
+        $(
+            $(#[$about])*
+            #[derive(Clone, Debug, PartialEq, Eq)]
+            pub struct $Group {
+                $( #[doc = $meaning_in] pub $field_in: $Type_in, )*
+            }
+        )*
+
+        impl Default for Settings {
+            fn default() -> Self {
+                Settings {
+                    $( $field: declared($default), )*
+                    $( $group: $Group { $( $field_in: declared($default_in), )* }, )*
+                }
+            }
+        }
+
+        /// Every setting, in the order in which they are best read.
+        pub static TABLE: &[Setting] = &[
+            $( Setting {
+                key: $key,
+                meaning: $meaning,
+                default: $default,
+                is_sensitive: <$Type as Value>::SENSITIVE,
+                allowed: <$Type as Value>::allowed,
+                show: |settings, f| settings.$field.show(f),
+                set: |settings, text| {
+                    settings.$field = Value::parse(text)?;
+                    Ok(())
+                },
+            }, )*
+            $( $( Setting {
+                key: $key_in,
+                meaning: $meaning_in,
+                default: $default_in,
+                is_sensitive: <$Type_in as Value>::SENSITIVE,
+                allowed: <$Type_in as Value>::allowed,
+                show: |settings, f| settings.$group.$field_in.show(f),
+                set: |settings, text| {
+                    settings.$group.$field_in = Value::parse(text)?;
+                    Ok(())
+                },
+            }, )* )*
+        ];
+    };
+}
+
+settings! {
+    {
+        /// The format of the settings.
+        "version" version: SchemaVersion = "1";
+        /// The device's id, from which its topics and names are made.
+        "id" id: Option<DeviceId> = "";
+        /// The groups whose commands the device obeys too.
+        "groups" groups: Groups = "";
+        /// What to do when the broker is away: try again, or restart the machine.
+        "on_failure" on_failure: OnFailure = "retry";
+    }
+
+    /// Where the broker is and how to log in.
+    broker: BrokerSettings {
+        /// The broker's address; user and password may stand in it.
+        "broker.url" url: Option<BrokerUrl> = "";
+        /// The user name; it wins over the one in broker.url.
+        "broker.user" user: Text<0, USER_MAX> = "";
+        /// The password; it wins over the one in broker.url.
+        "broker.password" password: Secret<PASSWORD_MAX> = "";
+        /// The file of the CA that vouches for an mqtts:// broker; empty: the system's CAs.
+        "broker.ca" ca: Text<0, CA_MAX> = "";
+    }
+
+    /// How MQTT is spoken.
+    mqtt: MqttSettings {
+        /// The MQTT client id.
+        "mqtt.client_id" client_id: ClientIdTemplate = "%id%";
+        /// The version of MQTT.
+        "mqtt.version" version: MqttVersion = "3.1.1";
+        /// The longest silence on the link.
+        "mqtt.keep_alive" keep_alive: KeepAlive = "60";
+        /// Whether the broker keeps messages while the device is away.
+        "mqtt.session" session: MqttSession = "clean";
+    }
+
+    /// The classic pair: one topic in, one topic out.
+    classic: ClassicSettings {
+        /// Whether the classic pair is spoken.
+        "classic.enabled" enabled: bool = "true";
+        /// The topic commands arrive on.
+        "classic.in" topic_in: TopicTemplate = "%id%";
+        /// The topic answers and heartbeats leave on.
+        "classic.out" topic_out: TopicTemplate = "%id%After";
+        /// What is said when the switch is on.
+        "classic.on" on: Text<1, PAYLOAD_MAX> = "on-1";
+        /// What is said when the switch is off.
+        "classic.off" off: Text<1, PAYLOAD_MAX> = "on-0";
+        /// What is said of temperature and humidity.
+        "classic.th" th: ClimateFormat = "th=%t,%h";
+        /// What the heartbeat says.
+        "classic.heartbeat" heartbeat: HeartbeatFormat = "t=%n";
+        /// What to do with a command that the broker had retained.
+        "classic.retained" retained: RetainedCommands = "ignore";
+    }
+
+    /// The structured tree, `monster/<id>/…`.
+    structured: StructuredSettings {
+        /// Whether the structured tree is spoken, and with it the will, diagnostics and groups.
+        "structured.enabled" enabled: bool = "true";
+    }
+
+    /// The heartbeat of the classic pair.
+    heartbeat: HeartbeatSettings {
+        /// The time between heartbeats.
+        "heartbeat.seconds" interval: HeartbeatInterval = "5";
+    }
+
+    /// The switch.
+    switch: SwitchSettings {
+        /// Whether the pin is low when the switch is on.
+        "switch.inverted" inverted: bool = "false";
+        /// The switch's state after the power comes on.
+        "switch.power_on" power_on: PowerOn = "on";
+    }
+
+    /// The sensor of temperature and humidity.
+    climate: ClimateSettings {
+        /// Which sensor there is.
+        "climate.kind" kind: ClimateKind = "dht22";
+        /// What is added to the temperature, in °C.
+        "climate.temperature_offset" temperature_offset: Offset = "0.0";
+        /// What is added to the humidity, in %.
+        "climate.humidity_offset" humidity_offset: Offset = "0.0";
+    }
+
+    /// The log.
+    log: LogSettings {
+        /// How much the log says.
+        "log.level" level: LogLevel = "info";
+    }
+}
+
+/// The longest `broker.ca`, in bytes.
+pub const CA_MAX: usize = 255;
+/// The longest `classic.on` and `classic.off`, in bytes.
+pub const PAYLOAD_MAX: usize = 64;
+
+/// A default from the list above, which a test proves to be allowed.
+fn declared<T: Value>(default: &'static str) -> T {
+    match T::parse(default) {
+        Ok(value) => value,
+        Err(reason) => unreachable!("the default {default}: {reason}"),
+    }
+}
+
+impl Settings {
+    /// Sets one setting from text: the same text a file, a flag or a page would hold. Nothing is
+    /// changed unless it is taken.
+    ///
+    /// Set `version` first if there is one: settings of a newer Monster may have keys that are
+    /// unknown here, and its error says so.
+    ///
+    /// # Errors
+    /// [`SettingError`] if there is no such key, or the setting does not allow the value.
+    pub fn set(&mut self, key: &str, value: &str) -> Result<(), SettingError> {
+        let setting = TABLE
+            .iter()
+            .find(|setting| setting.key == key)
+            .ok_or_else(|| SettingError::unknown_key(key))?;
+        (setting.set)(self, value).map_err(|reason| SettingError::refused(setting, value, reason))
+    }
+
+    /// Looks for values that exclude each other. Call it once `id` is set, if the board gives one.
+    ///
+    /// # Errors
+    /// [`SettingError::Conflict`], with the first conflict there is.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        self.first_conflict()
+            .map_or(Ok(()), |conflict| Err(SettingError::Conflict(conflict)))
+    }
+
+    fn first_conflict(&self) -> Option<Conflict> {
+        if !self.classic.enabled && !self.structured.enabled {
+            return Some(Conflict::NothingEnabled);
+        }
+        self.classic_conflict().or_else(|| self.broker.conflict())
+    }
+
+    fn classic_conflict(&self) -> Option<Conflict> {
+        if !self.classic.enabled {
+            return None;
+        }
+        // While the id is not known, its gap stands for it: no id looks like that.
+        let id = self.id.as_ref().map_or("%id%", DeviceId::as_str);
+        let topic_in = self.classic.topic_in.fill_raw(id);
+        let topic_out = self.classic.topic_out.fill_raw(id);
+        if topic_in == topic_out {
+            return Some(Conflict::ClassicTopicsEqual(Excerpt::of(&topic_in)));
+        }
+        [("classic.in", topic_in), ("classic.out", topic_out)]
+            .into_iter()
+            .find(|(_, topic)| self.structured.enabled && topic.starts_with("monster/"))
+            .map(|(key, topic)| Conflict::ClassicTopicInTree(key, Excerpt::of(&topic)))
+    }
+}
+
+impl BrokerSettings {
+    /// What to log in with: `broker.user` and `broker.password`, and for each that is empty, that
+    /// of the URL. `None` without a user, since a password alone is not allowed
+    /// (\[MQTT-3.1.2-22\]).
+    pub fn login(&self) -> Option<Login<'_>> {
+        let user = self.user()?;
+        let password = self.password();
+        Some(Login { user, password })
+    }
+
+    fn user(&self) -> Option<&str> {
+        [
+            Some(self.user.as_str()),
+            self.url.as_ref().map(BrokerUrl::user),
+        ]
+        .into_iter()
+        .flatten()
+        .find(|user| !user.is_empty())
+    }
+
+    fn password(&self) -> Option<&Secret<PASSWORD_MAX>> {
+        [
+            Some(&self.password),
+            self.url.as_ref().map(BrokerUrl::password),
+        ]
+        .into_iter()
+        .flatten()
+        .find(|password| password.is_set())
+    }
+
+    fn conflict(&self) -> Option<Conflict> {
+        if self.password().is_some() && self.user().is_none() {
+            return Some(Conflict::PasswordWithoutUser);
+        }
+        let is_plain = |url: &BrokerUrl| url.scheme() == Scheme::Mqtt;
+        if !self.ca.as_str().is_empty() && self.url.as_ref().is_some_and(is_plain) {
+            return Some(Conflict::CaWithoutTls);
+        }
+        None
+    }
+}
+
+/// What the device tells the broker about who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Login<'a> {
+    /// The user name; not empty.
+    pub user: &'a str,
+    /// The password, if one is set.
+    pub password: Option<&'a Secret<PASSWORD_MAX>>,
+}
+
+/// One row of [`TABLE`]: a setting, described.
+pub struct Setting {
+    key: &'static str,
+    meaning: &'static str,
+    default: &'static str,
+    is_sensitive: bool,
+    allowed: fn(&mut fmt::Formatter<'_>) -> fmt::Result,
+    show: fn(&Settings, &mut fmt::Formatter<'_>) -> fmt::Result,
+    set: fn(&mut Settings, &str) -> Result<(), Refused>,
+}
+
+impl Setting {
+    /// The key, as in `broker.url`.
+    pub const fn key(&self) -> &'static str {
+        self.key
+    }
+
+    /// What it is for, in a sentence.
+    pub fn meaning(&self) -> &'static str {
+        // A doc comment begins with a space.
+        self.meaning.trim_ascii_start()
+    }
+
+    /// Which values it takes, in words.
+    pub fn allowed(&self) -> impl fmt::Display + use<> {
+        fmt::from_fn(self.allowed)
+    }
+
+    /// The default, as the text that sets it.
+    pub const fn default_text(&self) -> &'static str {
+        self.default
+    }
+
+    /// Whether the text given for it may hold a secret: then that text must not be repeated, in a
+    /// log or elsewhere. What [`show`](Setting::show) writes may.
+    pub const fn is_sensitive(&self) -> bool {
+        self.is_sensitive
+    }
+
+    /// Its value in `settings`: the text that would set it. A secret is only `(set)` or
+    /// `(not set)`, and `broker.url` comes without user and password.
+    pub fn show<'a>(&self, settings: &'a Settings) -> impl fmt::Display + use<'a> {
+        let show = self.show;
+        fmt::from_fn(move |f| show(settings, f))
+    }
+}
+
+/// Two rows are the same if their key is: there is one per key.
+impl PartialEq for Setting {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
+impl Eq for Setting {}
+
+impl fmt::Debug for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Setting({})", self.key)
+    }
+}

@@ -1,0 +1,444 @@
+//! The types of single settings: each knows its text, what is allowed, and nothing else.
+//!
+//! A value that exists is a valid one; there is no way to write another.
+
+use core::fmt;
+
+use heapless::{String, Vec};
+
+use crate::identity::{DeviceId, IdError};
+
+/// Why a text was refused, in words that follow `<key> = "<text>": `. Never the text itself.
+pub type Refused = &'static str;
+
+/// What every setting's type can do: be read from text, be shown as text that reads back to the
+/// same value, and say what it allows.
+pub trait Value: Sized {
+    /// Whether the text given for it may hold a secret, so that nothing may repeat that text.
+    const SENSITIVE: bool = false;
+
+    /// Reads a value.
+    ///
+    /// # Errors
+    /// What is wrong with `text`.
+    fn parse(text: &str) -> Result<Self, Refused>;
+
+    /// Writes what is allowed, to follow `allowed: `.
+    ///
+    /// # Errors
+    /// Those of `f` alone.
+    fn allowed(f: &mut fmt::Formatter<'_>) -> fmt::Result;
+
+    /// Writes the value; a secret only says whether it is set.
+    ///
+    /// # Errors
+    /// Those of `f` alone.
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+}
+
+/// An enum of which each variant is a word: `reason` is said when a text is none of them.
+macro_rules! words {
+    (
+        $(#[$about:meta])*
+        $Name:ident, $reason:literal {
+            $( #[doc = $meaning:literal] $Variant:ident = $word:literal, )+
+        }
+    ) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum $Name {
+            $( #[doc = $meaning] $Variant, )+
+        }
+
+        impl $Name {
+            /// The word that stands for it in settings.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $( $Name::$Variant => $word, )+
+                }
+            }
+        }
+
+        impl Value for $Name {
+            fn parse(text: &str) -> Result<Self, Refused> {
+                match text {
+                    $( $word => Ok($Name::$Variant), )+
+                    _ => Err($reason),
+                }
+            }
+
+            fn allowed(f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                join(f, " | ", &[$($word),+])
+            }
+
+            fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+words! {
+    /// Which MQTT is spoken.
+    MqttVersion, "MQTT 3.1.1 is the only version spoken so far" {
+        /// MQTT 3.1.1, protocol level 4.
+        V3_1_1 = "3.1.1",
+    }
+}
+
+words! {
+    /// What the broker is asked to remember while the device is away (section 3.1.2.4).
+    MqttSession, "it is not a kind of session" {
+        /// Nothing: every connection starts afresh (clean session).
+        Clean = "clean",
+        /// Subscriptions and messages of QoS 1 and 2.
+        Kept = "kept",
+    }
+}
+
+words! {
+    /// What to do with a command that arrives with RETAIN set on `classic.in`.
+    RetainedCommands, "it is not a way to treat a retained message" {
+        /// Count it and do nothing: it may be hours old.
+        Ignore = "ignore",
+        /// Carry it out, as the original program does.
+        Obey = "obey",
+    }
+}
+
+words! {
+    /// The switch's state after the power comes on.
+    PowerOn, "it is not a state to start in" {
+        /// On.
+        On = "on",
+        /// Off.
+        Off = "off",
+        /// As it was.
+        Restore = "restore",
+        /// The opposite of what it was.
+        Toggle = "toggle",
+    }
+}
+
+words! {
+    /// The climate sensor.
+    ClimateKind, "it is not a known sensor" {
+        /// DHT22, also sold as AM2302.
+        Dht22 = "dht22",
+        /// DHT11.
+        Dht11 = "dht11",
+        /// There is none.
+        None = "none",
+    }
+}
+
+words! {
+    /// What to do when the broker is away.
+    OnFailure, "it is not a way to treat a failure" {
+        /// Try again after a wait; the switch goes on working.
+        Retry = "retry",
+        /// Restart the machine after 10 s, as the original program does.
+        Restart = "restart",
+    }
+}
+
+words! {
+    /// How much the log says: each level includes those above it.
+    LogLevel, "it is not a level" {
+        /// Only what went wrong and needs a person.
+        Error = "error",
+        /// Also what went wrong and mends itself.
+        Warn = "warn",
+        /// Also the dialogue.
+        Info = "info",
+        /// Everything.
+        Debug = "debug",
+    }
+}
+
+/// Which format the settings are in. There is one so far; settings without a version are of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SchemaVersion;
+
+impl SchemaVersion {
+    /// The one known.
+    pub const CURRENT: u16 = 1;
+}
+
+impl Value for SchemaVersion {
+    fn parse(text: &str) -> Result<Self, Refused> {
+        match parse_digits(text) {
+            Some(Self::CURRENT) => Ok(SchemaVersion),
+            Some(version) if version > Self::CURRENT => {
+                Err("these settings are of a newer Monster than this one")
+            }
+            _ => Err("it is not a version of the settings"),
+        }
+    }
+
+    fn allowed(f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Self::CURRENT)
+    }
+
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Self::CURRENT)
+    }
+}
+
+impl Value for bool {
+    fn parse(text: &str) -> Result<Self, Refused> {
+        text.parse().map_err(|_| "it is neither true nor false")
+    }
+
+    fn allowed(f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("true | false")
+    }
+
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// The device's id; `None` is the board's own.
+impl Value for Option<DeviceId> {
+    fn parse(text: &str) -> Result<Self, Refused> {
+        if text.is_empty() {
+            return Ok(None);
+        }
+        DeviceId::parse(text).map(Some).map_err(IdError::reason)
+    }
+
+    fn allowed(f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("1 to 23 of 0-9a-z, and not group; empty: the board's own")
+    }
+
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_ref().map_or(Ok(()), |id| write!(f, "{id}"))
+    }
+}
+
+/// MQTT's keep-alive, in seconds: 0, or 5 to 65535 (section 3.1.2.10).
+///
+/// 0 switches it off, as the standard has it, and with it the detection of a dead link: then only
+/// TCP tells, which may take hours. Below 5 s a single slow packet would look like a dead link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeepAlive(u16);
+
+impl KeepAlive {
+    /// The shortest that is not 0.
+    pub const MIN: u16 = 5;
+
+    /// Seconds, as CONNECT carries them; 0: off.
+    pub const fn seconds(self) -> u16 {
+        self.0
+    }
+}
+
+impl Value for KeepAlive {
+    fn parse(text: &str) -> Result<Self, Refused> {
+        match parse_digits(text) {
+            Some(seconds) if seconds == 0 || seconds >= Self::MIN => Ok(KeepAlive(seconds)),
+            _ => Err("it is not a keep-alive"),
+        }
+    }
+
+    fn allowed(f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} to {} seconds; 0: off, and a dead link goes unnoticed",
+            Self::MIN,
+            u16::MAX
+        )
+    }
+
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// The time between heartbeats: 1 to 3600 seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeartbeatInterval(u16);
+
+impl HeartbeatInterval {
+    /// The longest, in seconds.
+    pub const MAX: u16 = 3600;
+
+    /// Seconds.
+    pub const fn seconds(self) -> u16 {
+        self.0
+    }
+}
+
+impl Value for HeartbeatInterval {
+    fn parse(text: &str) -> Result<Self, Refused> {
+        match parse_digits(text) {
+            Some(seconds @ 1..=Self::MAX) => Ok(HeartbeatInterval(seconds)),
+            _ => Err("it is not a whole number of seconds in range"),
+        }
+    }
+
+    fn allowed(f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "1 to {} seconds", Self::MAX)
+    }
+
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// What is added to a reading: -20.0 to 20.0, in tenths of its unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offset(i16);
+
+impl Offset {
+    /// The largest, in tenths; the smallest is its negative.
+    pub const MAX_TENTHS: i16 = 200;
+
+    /// Tenths of a degree or of a per cent.
+    pub const fn tenths(self) -> i16 {
+        self.0
+    }
+}
+
+impl Value for Offset {
+    fn parse(text: &str) -> Result<Self, Refused> {
+        parse_tenths(text)
+            .filter(|tenths| (-Self::MAX_TENTHS..=Self::MAX_TENTHS).contains(tenths))
+            .map(Offset)
+            .ok_or("it is not a number in range with at most one decimal")
+    }
+
+    fn allowed(f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("-20.0 to 20.0, one decimal")
+    }
+
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        let tenths = self.0.unsigned_abs();
+        write!(f, "{sign}{}.{}", tenths / 10, tenths % 10)
+    }
+}
+
+/// A text of `MIN` to `MAX` bytes without control characters, which a broker may refuse
+/// (section 1.5.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text<const MIN: usize, const MAX: usize>(String<MAX>);
+
+impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<const MIN: usize, const MAX: usize> Value for Text<MIN, MAX> {
+    fn parse(text: &str) -> Result<Self, Refused> {
+        if text.len() < MIN {
+            return Err(if MIN == 1 {
+                "it is empty"
+            } else {
+                "it is too short"
+            });
+        }
+        if text.contains(char::is_control) {
+            return Err("it has a control character in it");
+        }
+        String::try_from(text)
+            .map(Text)
+            .map_err(|_| "it is too long")
+    }
+
+    fn allowed(f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{MIN} to {MAX} bytes without control characters")
+    }
+
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How many groups a device can be in.
+pub const GROUPS_MAX: usize = 4;
+/// The longest name of a group, in bytes.
+pub const GROUP_MAX: usize = 32;
+
+/// The groups the device is in, each named by one topic level of `monster/group/<name>/…`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Groups(Vec<Text<1, GROUP_MAX>, GROUPS_MAX>);
+
+impl Groups {
+    /// The names, in the order given.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(Text::as_str)
+    }
+}
+
+impl Value for Groups {
+    fn parse(text: &str) -> Result<Self, Refused> {
+        let mut groups = Vec::new();
+        if text.is_empty() {
+            return Ok(Groups(groups));
+        }
+        for name in text.split(',').map(str::trim) {
+            let name = Text::parse(name).map_err(
+                |_| "a name is empty, longer than 32 bytes, or has a control character in it",
+            )?;
+            if name.as_str().contains(['/', '+', '#']) {
+                return Err("a name is one topic level, without / + and #");
+            }
+            if groups.contains(&name) {
+                return Err("a name is there twice");
+            }
+            groups.push(name).map_err(|_| "there are more than 4")?;
+        }
+        Ok(Groups(groups))
+    }
+
+    fn allowed(f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "up to {GROUPS_MAX} names, with commas between them, each of 1 to {GROUP_MAX} bytes \
+             without / + and #; empty: none"
+        )
+    }
+
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, name) in self.names().enumerate() {
+            f.write_str(if position == 0 { "" } else { "," })?;
+            f.write_str(name)?;
+        }
+        Ok(())
+    }
+}
+
+fn join(f: &mut fmt::Formatter<'_>, between: &str, words: &[&str]) -> fmt::Result {
+    for (position, word) in words.iter().enumerate() {
+        f.write_str(if position == 0 { "" } else { between })?;
+        f.write_str(word)?;
+    }
+    Ok(())
+}
+
+/// Digits alone: no sign, which `u16::from_str` would take.
+fn parse_digits(text: &str) -> Option<u16> {
+    let is_digits = text.bytes().all(|b| b.is_ascii_digit());
+    text.parse().ok().filter(|_| is_digits)
+}
+
+/// `[-]digits[.digit]`, in tenths.
+fn parse_tenths(text: &str) -> Option<i16> {
+    let (negative, number) = match text.strip_prefix('-') {
+        Some(number) => (true, number),
+        None => (false, text),
+    };
+    let (whole, tenths) = number.split_once('.').unwrap_or((number, "0"));
+    if tenths.len() != 1 {
+        return None;
+    }
+    let tenths = parse_digits(whole)?
+        .checked_mul(10)?
+        .checked_add(parse_digits(tenths)?)?;
+    let tenths = i16::try_from(tenths).ok()?;
+    Some(if negative { -tenths } else { tenths })
+}
