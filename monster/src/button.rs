@@ -279,6 +279,17 @@ mod tests {
     }
 
     #[test]
+    fn a_level_that_is_told_again_and_again_counts_from_the_first_time() {
+        let mut button = Button::new(false);
+        for ms in 1000..1050 {
+            assert_eq!(button.handle_level(true, at(ms)), None);
+        }
+        assert_eq!(button.deadline(), Some(at(1050)));
+        assert_eq!(button.handle_level(true, at(1050)), None);
+        assert_eq!(button.held_for(at(1050)), Some(50));
+    }
+
+    #[test]
     fn a_spike_shorter_than_the_debounce_time_is_nothing() {
         let spike = presses(&[(1000, 1049)]);
         assert_eq!(play(&mut Button::new(false), &spike), []);

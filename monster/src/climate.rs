@@ -157,7 +157,6 @@ impl Climate {
     /// the last try was less than 2 s ago, for nothing newer can be had; otherwise when the
     /// measurement that is under way, or starts now, is over. All who ask until then share it.
     pub fn request(&mut self, now: Instant) {
-        self.handle_timeout(now);
         if self.tries == 0 && now < self.earliest && self.outcome.is_some() {
             self.answer = self.outcome;
         } else {

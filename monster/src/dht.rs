@@ -375,6 +375,8 @@ mod tests {
             (Kind::Dht11, reading(601, 500)),
             (Kind::Dht11, reading(-201, 500)),
             (Kind::Dht11, reading(200, 1001)),
+            (Kind::Dht11, reading(2560, 500)),
+            (Kind::Dht11, reading(200, 2560)),
             (Kind::Dht11, reading(i16::MIN, u16::MAX)),
         ] {
             assert_eq!(kind.check(refused), Err(SensorError::Range));
