@@ -15,12 +15,13 @@
 pub mod broker;
 pub mod desk;
 pub mod device;
+pub mod latency;
 pub mod observer;
 pub mod process;
 pub mod proxy;
 pub mod publisher;
-//mod scenario;
+mod scenario;
 pub mod scratch;
 pub mod scripted;
-//pub mod table;
+pub mod table;
 pub mod world;

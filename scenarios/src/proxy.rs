@@ -101,7 +101,15 @@ impl Proxy {
     /// Lets this many more bytes through in this direction, and then cuts that connection, both ways:
     /// with 1 in the middle of the next packet. The connections after it are left alone.
     pub fn cut_after(&self, direction: Direction, bytes: usize) {
-        self.shared.lock().cut = Some((direction, bytes));
+        self.shared.lock().cut = Some(Cut {
+            direction,
+            left: bytes,
+        });
+    }
+
+    /// Waits until the cut of [`Proxy::cut_after`] has been made.
+    pub fn wait_until_cut(&self, within: Duration) {
+        self.wait_for("the cut", within, |state| state.cut.is_none());
     }
 
     /// How many connections were opened to it so far.
@@ -121,10 +129,10 @@ impl Proxy {
         });
     }
 
-    /// Waits until no connection stands.
-    pub fn wait_until_none_live(&self, within: Duration) {
-        self.wait_for("all connections closed", within, |state| {
-            state.live.is_empty()
+    /// Waits until so many connections have ended in all.
+    pub fn wait_until_closed(&self, count: usize, within: Duration) {
+        self.wait_for(&format!("{count} connections closed"), within, |state| {
+            state.opened - state.live.len() >= count
         });
     }
 
@@ -164,8 +172,7 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     weather: Weather,
-    /// The next connection to carry this many bytes this way is cut.
-    cut: Option<(Direction, usize)>,
+    cut: Option<Cut>,
     /// The connections up to this one are cut.
     cut_through: usize,
     opened: usize,
@@ -173,6 +180,13 @@ struct State {
     live: BTreeSet<usize>,
     listening: bool,
     dropped: bool,
+}
+
+/// The next connection to carry this many bytes this way is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Cut {
+    direction: Direction,
+    left: usize,
 }
 
 impl Shared {
@@ -186,7 +200,7 @@ impl Shared {
 impl State {
     /// Whether a connection is to be cut before it carries anything more.
     fn is_cut(&mut self, number: usize, direction: Direction) -> bool {
-        if self.cut == Some((direction, 0)) {
+        if self.cut == Some(Cut { direction, left: 0 }) {
             self.cut = None;
             return true;
         }
@@ -195,13 +209,14 @@ impl State {
 
     /// How many of `length` bytes may pass, and whether the connection is cut after them.
     fn allowance(&mut self, direction: Direction, length: usize) -> (usize, bool) {
-        match self.cut {
-            Some((cut, left)) if cut == direction && left <= length => {
+        match &mut self.cut {
+            Some(cut) if cut.direction == direction && cut.left <= length => {
+                let left = cut.left;
                 self.cut = None;
                 (left, true)
             }
-            Some((cut, left)) if cut == direction => {
-                self.cut = Some((cut, left - length));
+            Some(cut) if cut.direction == direction => {
+                cut.left -= length;
                 (length, false)
             }
             _ => (length, false),

@@ -113,13 +113,16 @@ impl Scene {
         self.answer()
     }
 
-    /// Has the switch go on, by a way of its own, and sees it happen: everything sent before has been dealt with.
-    pub fn settle_on(&mut self) {
-        assert_eq!(
-            self.ask("on"),
-            "on-1",
-            "the answer to the `on` that comes last"
-        );
+    /// Sends a command with an id to `topic` and takes the reply, parsed.
+    pub fn command(&mut self, topic: &str, command: &str, id: &str) -> serde_json::Value {
+        let json = serde_json::json!({ "command": command, "id": id });
+        self.send(topic, &json.to_string());
+        self.reply()
+    }
+
+    /// The device's next reply to a command with an id, parsed.
+    pub fn reply(&mut self) -> serde_json::Value {
+        self.observer.next(&tree("/reply"), SOON).json()
     }
 }
 
@@ -150,4 +153,9 @@ pub fn tree(rest: &str) -> String {
 /// Where the device says whether it is online.
 pub fn status() -> String {
     tree("/status")
+}
+
+/// The device's next diagnostics: those of the moment it got online, unless it has been for a minute.
+pub fn diagnostics(observer: &mut Observer) -> serde_json::Value {
+    observer.next(&tree("/diag"), SOON).json()
 }

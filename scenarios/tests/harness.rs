@@ -160,7 +160,7 @@ fn a_silent_network_tells_nobody_anything_even_when_it_is_fair_again() {
     stream.write_all(&connect()).unwrap();
     assert!(stream.read(&mut [0; 4]).is_err());
     drop(stream);
-    proxy.wait_until_none_live(SOON);
+    proxy.wait_until_closed(1, SOON);
 }
 
 #[test]
