@@ -54,7 +54,7 @@ impl<'b> Inbox<'b> {
 
     /// `count` bytes were put into [`space`](Self::space).
     pub fn filled(&mut self, count: usize) {
-        self.end = self.buffer.len().min(self.end + count);
+        self.end = self.buffer.len().min(self.end.saturating_add(count));
         self.consume(0);
     }
 

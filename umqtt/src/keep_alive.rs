@@ -58,9 +58,11 @@ impl KeepAlive {
         self.received = now;
     }
 
-    /// A PINGREQ was queued.
+    /// A PINGREQ was queued. Another one does not give the server more time to answer the first.
     pub fn pinged(&mut self, now: Instant) {
-        self.ping = Some(now);
+        if self.unanswered().is_none() {
+            self.ping = Some(now);
+        }
     }
 
     /// A PINGRESP came.

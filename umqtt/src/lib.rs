@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod error;
 mod inbox;
 mod keep_alive;
 mod outbox;
@@ -10,11 +11,10 @@ mod packet;
 mod session;
 mod time;
 
+pub use error::{ClientError, ConnectError, Error, NotConnected, PublishError, SubscribeError};
 pub use packet::connect::{Connect, ConnectReturnCode, Credentials};
 pub use packet::publish::{Message, Publish};
 pub use packet::subscribe::{ReturnCodes, SubscribeFailure, Subscription};
 pub use packet::{PacketIdentifier, ProtocolError, Qos};
-pub use session::{
-    ConnectError, Error, Event, NotConnected, PublishError, Session, SubscribeError,
-};
+pub use session::{Event, Session};
 pub use time::Instant;

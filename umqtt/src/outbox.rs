@@ -8,7 +8,7 @@
 //! |---|---|
 //! | PUBLISH of QoS 1 or 2 | PUBACK or PUBREC |
 //! | PUBREL | PUBCOMP |
-//! | PUBREC | PUBREL; it is the memory that its QoS 2 message was delivered |
+//! | PUBREC | PUBREL; it is the memory that its QoS 2 message was delivered. When they leave no room for another acknowledgement, the oldest is forgotten |
 //! | SUBSCRIBE, UNSUBSCRIBE | SUBACK, UNSUBACK, or the end of the connection |
 //! | everything else | it was sent |
 //!
@@ -19,11 +19,21 @@
 //! ```
 
 use crate::packet::publish::DUP;
-use crate::packet::{FixedHeader, PacketIdentifier, Reader, Writer, ack, first, packet_length};
+use crate::packet::{
+    FixedHeader, MAX_REMAINING, PacketIdentifier, Reader, Writer, ack, first, packet_length,
+};
 
-/// Bytes that only acknowledgements and PINGREQ may use, so that a log full of messages in flight
-/// can still take part in the dialogue that empties it.
-const RESERVE: usize = 2 * ack::LENGTH + 2;
+/// Bytes that stay free behind a packet of each kind, so that a log full of messages in flight
+/// still has room for the dialogue that empties it, and for the end: two acknowledgements, a
+/// PINGREQ, DISCONNECT.
+mod behind {
+    use super::ack;
+
+    pub const PACKET: usize = ACK + 2 * ack::LENGTH;
+    pub const ACK: usize = PINGREQ + 2;
+    pub const PINGREQ: usize = 2;
+    pub const DISCONNECT: usize = 0;
+}
 
 /// First byte of a packet that is no longer needed: type 0, which the standard reserves.
 const DONE: u8 = 0;
@@ -46,6 +56,13 @@ pub(crate) enum NoRoom {
     Ever,
     /// It will fit once others have been sent or acknowledged.
     Now,
+}
+
+/// What became of a PUBREC that is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pubrec {
+    Queued,
+    Sent,
 }
 
 /// One packet of the log.
@@ -132,6 +149,11 @@ impl<'b> Outbox<'b> {
         }
     }
 
+    /// Whether the buffer holds what the dialogue needs beside a packet.
+    pub fn is_large_enough(&self) -> bool {
+        self.buffer.len() >= behind::PACKET
+    }
+
     /// The bytes to be sent.
     pub fn to_send(&self) -> &[u8] {
         self.buffer.get(self.sent..self.end).unwrap_or_default()
@@ -139,7 +161,7 @@ impl<'b> Outbox<'b> {
 
     /// The first `count` bytes of [`to_send`](Self::to_send) were sent.
     pub fn sent(&mut self, count: usize) {
-        self.sent = self.end.min(self.sent + count);
+        self.sent = self.end.min(self.sent.saturating_add(count));
         self.trim();
     }
 
@@ -193,37 +215,74 @@ impl<'b> Outbox<'b> {
 
     /// Queues an acknowledgement; `false` when there is no room before others have been sent.
     pub fn push_ack(&mut self, first: u8, identifier: PacketIdentifier) -> bool {
-        self.push(first, 2, 0)
-            .map(|mut writer| writer.u16(identifier.value()))
-            .is_ok()
+        let needed = ack::LENGTH + behind::ACK;
+        while self.make_room(needed).is_err() {
+            if self.sent < self.end || !self.forget_received() {
+                return false;
+            }
+        }
+        self.push(first, 2).u16(identifier.value());
+        true
     }
 
-    /// Queues a packet that has nothing but a fixed header; `false` when there is no room.
-    pub fn push_empty(&mut self, first: u8) -> bool {
-        self.push(first, 0, 0).is_ok()
+    /// Queues PINGREQ, unless there is no room: then one is already on its way.
+    pub fn push_pingreq(&mut self) {
+        if self.make_room(2 + behind::PINGREQ).is_ok() {
+            self.push(first::PINGREQ, 0);
+        }
     }
 
-    /// Queues a packet; the returned writer takes its `remaining` bytes.
-    pub fn push_packet(&mut self, first: u8, remaining: usize) -> Result<Writer<'_>, NoRoom> {
-        self.push(first, remaining, RESERVE)
+    /// Queues DISCONNECT, for which there is always room.
+    pub fn push_disconnect(&mut self) {
+        if self.make_room(2 + behind::DISCONNECT).is_ok() {
+            self.push(first::DISCONNECT, 0);
+        }
     }
 
-    fn push(&mut self, first: u8, remaining: usize, reserve: usize) -> Result<Writer<'_>, NoRoom> {
-        let length = packet_length(remaining);
-        let needed = length.saturating_add(reserve);
-        if needed > self.buffer.len() {
+    /// Queues a packet, with an identifier of its own if `identified`; the returned writer takes
+    /// its `remaining` bytes.
+    pub fn push_packet(
+        &mut self,
+        first: u8,
+        remaining: usize,
+        identified: bool,
+    ) -> Result<(Writer<'_>, Option<PacketIdentifier>), NoRoom> {
+        if remaining > MAX_REMAINING {
             return Err(NoRoom::Ever);
         }
-        if needed > self.buffer.len() - self.end {
-            self.compact();
-        }
-        if needed > self.buffer.len() - self.end {
-            return Err(NoRoom::Now);
-        }
+        self.make_room(packet_length(remaining) + behind::PACKET)?;
+        let identifier = match identified {
+            false => None,
+            true => Some(self.next_identifier().ok_or(NoRoom::Now)?),
+        };
+        Ok((self.push(first, remaining), identifier))
+    }
+
+    /// Appends a packet for which room was made.
+    fn push(&mut self, first: u8, remaining: usize) -> Writer<'_> {
         let at = self.end;
-        self.end += length;
-        let packet = self.buffer.get_mut(at..self.end).ok_or(NoRoom::Now)?;
-        Ok(Writer::packet(packet, first, remaining))
+        self.end += packet_length(remaining);
+        let packet = self.buffer.get_mut(at..self.end).unwrap_or_default();
+        Writer::packet(packet, first, remaining)
+    }
+
+    fn make_room(&mut self, needed: usize) -> Result<(), NoRoom> {
+        if needed > self.buffer.len() - self.end {
+            if needed > self.buffer.len() {
+                return Err(NoRoom::Ever);
+            }
+            self.compact();
+            if needed > self.buffer.len() - self.end {
+                return Err(NoRoom::Now);
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets the oldest message of QoS 2 that was received and not released; `false` if there is
+    /// none. Should the connection break before it is, it is delivered once more.
+    fn forget_received(&mut self) -> bool {
+        self.done(|entry| entry.header.first == first::PUBREC)
     }
 
     /// An identifier that no packet of the log carries; `None` when all 65,535 are in use.
@@ -264,42 +323,50 @@ impl<'b> Outbox<'b> {
 
     /// Whether a packet with this identifier, queued by the application, waits for its answer.
     pub fn is_pending(&self, identifier: PacketIdentifier) -> bool {
-        self.any(|entry| entry.is_ours() && entry.identifier == Some(identifier))
+        self.find(|entry| entry.is_ours() && entry.identifier == Some(identifier))
+            .is_some()
     }
 
-    /// Whether the QoS 2 message with this identifier was delivered and not yet released.
-    pub fn is_received(&self, identifier: PacketIdentifier) -> bool {
-        self.any(|entry| {
+    /// What became of the PUBREC for the message with this identifier; `None` if that message was
+    /// not delivered, or was released since.
+    pub fn received(&self, identifier: PacketIdentifier) -> Option<Pubrec> {
+        let entry = self.find(|entry| {
             entry.header.first == first::PUBREC && entry.identifier == Some(identifier)
+        })?;
+        Some(if entry.end() > self.sent {
+            Pubrec::Queued
+        } else {
+            Pubrec::Sent
         })
     }
 
-    fn any(&self, matches: impl Fn(&Entry) -> bool) -> bool {
+    fn find(&self, matches: impl Fn(&Entry) -> bool) -> Option<Entry> {
         let mut at = self.start;
         while let Some(entry) = self.entry(at) {
             if matches(&entry) {
-                return true;
+                return Some(entry);
             }
             at = entry.end();
         }
-        false
+        None
     }
 
     /// An answer came: the packet it answers is done. `false` if no such packet was sent.
     pub fn settle(&mut self, answered: Answered, identifier: PacketIdentifier) -> bool {
-        let mut at = self.start;
-        while let Some(entry) = self.entry(at) {
-            at = entry.end();
-            if at > self.sent {
-                break;
-            }
-            if entry.identifier == Some(identifier) && answered.is(entry.header.first) {
-                self.mark(entry.at, DONE);
-                self.trim();
-                return true;
-            }
+        self.done(|entry| entry.identifier == Some(identifier) && answered.is(entry.header.first))
+    }
+
+    /// Marks the first packet that was sent and `matches` as done; `false` if there is none.
+    fn done(&mut self, matches: impl Fn(&Entry) -> bool) -> bool {
+        let Some(entry) = self.find(|entry| entry.end() > self.sent || matches(entry)) else {
+            return false;
+        };
+        if entry.end() > self.sent {
+            return false;
         }
-        false
+        self.mark(entry.at, DONE);
+        self.trim();
+        true
     }
 
     /// Whether nothing is to be sent and nothing waits for an answer.

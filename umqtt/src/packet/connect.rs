@@ -149,6 +149,8 @@ impl fmt::Display for ConnectReturnCode {
     }
 }
 
+impl core::error::Error for ConnectReturnCode {}
+
 /// A CONNACK's content: whether the server had a session, or why it refused.
 pub(crate) fn decode_connack(
     body: &[u8],

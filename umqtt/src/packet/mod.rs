@@ -101,6 +101,8 @@ impl fmt::Display for ProtocolError {
     }
 }
 
+impl core::error::Error for ProtocolError {}
+
 /// First bytes of packets, without the flags of PUBLISH (section 2.2.1).
 pub(crate) mod first {
     pub const CONNECT: u8 = 0x10;

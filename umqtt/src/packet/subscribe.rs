@@ -19,9 +19,9 @@ impl<'a> Subscription<'a> {
 }
 
 pub(crate) fn subscribe_remaining(subscriptions: &[Subscription<'_>]) -> usize {
-    subscriptions
-        .iter()
-        .fold(2, |sum, each| sum + 3 + each.filter.len())
+    subscriptions.iter().fold(2, |sum: usize, each| {
+        sum.saturating_add(3 + each.filter.len())
+    })
 }
 
 pub(crate) fn write_subscribe(
@@ -37,7 +37,9 @@ pub(crate) fn write_subscribe(
 }
 
 pub(crate) fn unsubscribe_remaining(filters: &[&str]) -> usize {
-    filters.iter().fold(2, |sum, each| sum + 2 + each.len())
+    filters
+        .iter()
+        .fold(2, |sum: usize, each| sum.saturating_add(2 + each.len()))
 }
 
 pub(crate) fn write_unsubscribe(
@@ -79,6 +81,8 @@ impl core::fmt::Display for SubscribeFailure {
         f.write_str("the server refused the subscription (SUBACK 0x80)")
     }
 }
+
+impl core::error::Error for SubscribeFailure {}
 
 /// Reads a SUBACK: which SUBSCRIBE it answers, and how.
 pub(crate) fn decode_suback(
