@@ -38,8 +38,9 @@ impl Session<'_> {
         Ok(None)
     }
 
-    /// Does what is due at the deadline. On an error the session is closed.
-    pub(crate) fn expire(&mut self, now: Instant) -> Result<(), Error> {
+    /// Does what is due at the [`deadline`](Self::deadline), and nothing else: for a caller that cannot
+    /// take a message yet, and so does not [`poll`](Self::poll). On an error the session is closed.
+    pub fn expire(&mut self, now: Instant) -> Result<(), Error> {
         let due = match self.state {
             State::Closed => return Ok(()),
             State::Connecting { deadline } if deadline <= now => {

@@ -1,0 +1,227 @@
+//! The device and its connection: opened, greeted, subscribed, lost, parted from.
+
+use core::fmt;
+use core::net::IpAddr;
+
+use umqtt::{Connect, Credentials, Instant, Publish, Qos};
+
+use super::{Device, End, ResetReason, take};
+use crate::dialogue::topics::{Topic, Topics};
+use crate::identity::DeviceId;
+use crate::link::{
+    CONNACK_TIMEOUT_MS, Link, OPEN_TIMEOUT_MS, PART_TIMEOUT_MS, PING_TIMEOUT_MS, RESTART_DELAY_MS,
+    SUBACK_TIMEOUT_MS,
+};
+use crate::settings::Settings;
+use crate::settings::value::{LogLevel, MqttSession, OnFailure};
+
+impl Device<'_> {
+    pub(super) fn advance_link(&mut self, now: Instant) {
+        match self.link {
+            Link::Waiting(at) if at <= now => {
+                self.log.add(
+                    LogLevel::Debug,
+                    format_args!("connecting to {}", Broker(&self.settings)),
+                );
+                self.wanted.connect = true;
+                self.link = Link::Opening(now.after(OPEN_TIMEOUT_MS));
+            }
+            Link::Opening(at) if at <= now => {
+                self.disconnected(format_args!("the broker does not answer"), now);
+            }
+            Link::Subscribing(_, at) if at <= now => {
+                self.disconnected(format_args!("the broker did not answer SUBSCRIBE"), now);
+            }
+            Link::Parting(at) if at <= now => self.end(),
+            Link::Failed(at) if at <= now => {
+                self.wanted.end = Some(End::Restart(ResetReason::Failure));
+                self.end();
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn connected(&mut self, ip: Option<IpAddr>, now: Instant) {
+        if !matches!(self.link, Link::Opening(_)) {
+            return;
+        }
+        self.ip = ip;
+        let will_topic = self.topics.name(Topic::Status);
+        let client_id = self.settings.mqtt.client_id.fill(&self.id);
+        let connect = Connect {
+            clean_session: self.settings.mqtt.session == MqttSession::Clean,
+            keep_alive: self.settings.mqtt.keep_alive.seconds(),
+            will: self.settings.structured.enabled.then(|| {
+                Publish::new(&will_topic, b"offline")
+                    .qos(Qos::AtLeastOnce)
+                    .retained()
+            }),
+            credentials: self.settings.broker.login().map(|login| Credentials {
+                user_name: login.user,
+                password: login.password.map(|password| password.expose().as_bytes()),
+            }),
+            connack_timeout: CONNACK_TIMEOUT_MS,
+            ping_timeout: PING_TIMEOUT_MS,
+            ..Connect::new(&client_id)
+        };
+        match self.session.connect(&connect, now) {
+            Ok(()) => self.link = Link::Greeting,
+            Err(error) => self.disconnected(format_args!("{error}"), now),
+        }
+    }
+
+    /// The broker accepted the connection.
+    pub(super) fn accepted(&mut self, now: Instant) {
+        self.backoff.session_started(now);
+        self.in_flight = 0;
+        self.blocked = false;
+        let session = &mut self.session;
+        let subscribed = self
+            .topics
+            .subscribe(&self.settings, |all| session.subscribe(all));
+        match subscribed {
+            Ok(identifier) => {
+                self.link = Link::Subscribing(identifier, now.after(SUBACK_TIMEOUT_MS));
+            }
+            Err(error) => self.disconnected(format_args!("SUBSCRIBE: {error}"), now),
+        }
+    }
+
+    /// The broker answered SUBSCRIBE.
+    pub(super) fn subscribed(&mut self, granted: usize, refused: usize, now: Instant) {
+        if granted == 0 {
+            self.disconnected(format_args!("the broker refused every subscription"), now);
+            return;
+        }
+        if refused > 0 {
+            self.log.add(
+                LogLevel::Warn,
+                format_args!("the broker refused {refused} of the subscriptions"),
+            );
+        }
+        self.link = Link::Online;
+        self.counters.reconnects += self.was_connected as u32;
+        self.was_connected = true;
+        self.news.connected();
+        self.next_diagnostics = now;
+        if let Some(heartbeat) = &mut self.heartbeat {
+            heartbeat.connected(now);
+        }
+        self.log.add(
+            LogLevel::Info,
+            format_args!(
+                "connected to {}, listening on {}",
+                Broker(&self.settings),
+                Listening(&self.topics, &self.id)
+            ),
+        );
+    }
+
+    /// There is no connection any more: the reason, and what comes next.
+    pub(super) fn disconnected(&mut self, reason: fmt::Arguments<'_>, now: Instant) {
+        if self.wanted.end.is_some() {
+            self.end();
+            return;
+        }
+        self.drop_connection(now);
+        let delay = match self.settings.on_failure {
+            OnFailure::Retry => {
+                let delay = self.backoff.wait(now, &mut self.random).into();
+                self.link = Link::Waiting(now.after(delay));
+                delay
+            }
+            OnFailure::Restart => {
+                self.link = Link::Failed(now.after(RESTART_DELAY_MS));
+                RESTART_DELAY_MS
+            }
+        };
+        self.log.add(
+            LogLevel::Warn,
+            format_args!(
+                "no connection to {}: {reason}; {} in {}.{} s",
+                Broker(&self.settings),
+                match self.settings.on_failure {
+                    OnFailure::Retry => "trying again",
+                    OnFailure::Restart => "restarting",
+                },
+                delay / 1000,
+                delay % 1000 / 100
+            ),
+        );
+    }
+
+    pub(super) fn network_down(&mut self, now: Instant) {
+        if self.wanted.end.is_some() {
+            self.end();
+        } else if self.link != Link::Down && self.link != Link::Ended {
+            self.drop_connection(now);
+            self.link = Link::Down;
+            self.log
+                .add(LogLevel::Warn, format_args!("the network is gone"));
+        }
+    }
+
+    pub(super) fn wait_for_next_attempt(&mut self, now: Instant) {
+        let delay = self.backoff.wait(now, &mut self.random);
+        self.link = Link::Waiting(now.after(delay.into()));
+        self.log
+            .add(LogLevel::Info, format_args!("the network is back"));
+    }
+
+    /// Lets go of the connection, whatever state it is in.
+    fn drop_connection(&mut self, now: Instant) {
+        self.session.closed();
+        self.wanted.close |= self.link.is_open() && !take(&mut self.wanted.connect);
+        self.backoff.session_ended(now);
+        self.news.disconnected();
+        if let Some(heartbeat) = &mut self.heartbeat {
+            heartbeat.disconnected();
+        }
+    }
+
+    /// Says goodbye, then ends.
+    pub(super) fn part(&mut self, end: End, now: Instant) {
+        if self.link == Link::Ended {
+            return;
+        }
+        self.wanted.end = Some(end);
+        match self.link {
+            Link::Online => {
+                self.news.status = true;
+                self.link = Link::Parting(now.after(PART_TIMEOUT_MS));
+            }
+            Link::Parting(_) => {}
+            _ => self.end(),
+        }
+    }
+
+    pub(super) fn end(&mut self) {
+        self.session.closed();
+        self.wanted.close |= self.link.is_open() && !take(&mut self.wanted.connect);
+        self.link = Link::Ended;
+    }
+}
+
+/// The broker's address as the log shows it.
+struct Broker<'a>(&'a Settings);
+
+impl fmt::Display for Broker<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.broker.url {
+            Some(url) => url.fmt(f),
+            None => f.write_str("the broker"),
+        }
+    }
+}
+
+/// The topics listened to, as the log shows them.
+struct Listening<'a>(&'a Topics, &'a DeviceId);
+
+impl fmt::Display for Listening<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.classic_in() {
+            Some(name) => f.write_str(name),
+            None => write!(f, "monster/{}/#", self.1),
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! The device as it listens: what comes in by the session, and what it does on a command.
+
+use core::fmt::{self, Write};
+
+use heapless::String;
+use umqtt::{Event, Instant};
+
+use super::{Device, End, Hand, Pending, ResetReason, SAVE_TIMEOUT_MS, take};
+use crate::button::ButtonEvent;
+use crate::dialogue::command::{Action, Command, Rejected};
+use crate::dialogue::payload::{self, Answer};
+use crate::dialogue::topics::Inlet;
+use crate::link::Link;
+use crate::log::Payload;
+use crate::memory::{CommandId, Record};
+use crate::settings::value::{LogLevel, RetainedCommands};
+use crate::switch::SwitchCommand;
+
+impl Device<'_> {
+    /// Speaks and listens in turn, so that each command is answered before the next is read.
+    pub(super) fn advance_session(&mut self, now: Instant) {
+        loop {
+            self.speak(now);
+            if self.pending.is_some() || self.news.reply.is_some() {
+                if let Err(error) = self.session.expire(now) {
+                    self.disconnected(format_args!("{error}"), now);
+                }
+                return;
+            }
+            match self.session.poll(now) {
+                Ok(None) => break,
+                Ok(Some(Event::Message(message))) => {
+                    let Some(inlet) = self.topics.inlet(message.topic, &self.settings) else {
+                        self.counters.rejected += 1;
+                        continue;
+                    };
+                    self.log.add(
+                        LogLevel::Info,
+                        format_args!("<- {} {}", message.topic, Payload(message.payload)),
+                    );
+                    let retained = message.retain
+                        && (inlet != Inlet::Classic
+                            || self.settings.classic.retained == RetainedCommands::Ignore);
+                    let command = Command::parse(inlet, message.payload);
+                    if retained {
+                        self.counters.retained_ignored += 1;
+                        self.log.add(
+                            LogLevel::Warn,
+                            format_args!("a retained message is not obeyed"),
+                        );
+                    } else {
+                        self.hear(inlet, command, now);
+                    }
+                }
+                Ok(Some(Event::TooLarge { topic, length })) => {
+                    self.counters.rejected += 1;
+                    self.log.add(
+                        LogLevel::Warn,
+                        format_args!(
+                            "<- {} {length} bytes: too long",
+                            topic.unwrap_or("(a topic that is too long)")
+                        ),
+                    );
+                }
+                Ok(Some(Event::Connected { .. })) => self.accepted(now),
+                Ok(Some(Event::Subscribed(identifier, codes))) => {
+                    let granted = codes.iter().filter(Result::is_ok).count();
+                    let refused = codes.iter().count() - granted;
+                    if matches!(self.link, Link::Subscribing(ours, _) if ours == identifier) {
+                        self.subscribed(granted, refused, now);
+                    }
+                }
+                Ok(Some(Event::Published(_))) => {
+                    self.in_flight = self.in_flight.saturating_sub(1);
+                    self.blocked = false;
+                }
+                Ok(Some(_)) => {}
+                Err(error) => {
+                    self.disconnected(format_args!("{error}"), now);
+                    return;
+                }
+            }
+        }
+        if let Link::Parting(_) = self.link {
+            self.finish_parting();
+        }
+    }
+
+    /// Everything was said: DISCONNECT, and once that was sent, the end.
+    fn finish_parting(&mut self) {
+        if self.session.is_closed() {
+            self.end();
+        } else if self.session.is_idle() && !self.blocked {
+            let _ = self.session.disconnect();
+        }
+    }
+
+    fn hear(&mut self, inlet: Inlet, command: Result<Command, Rejected>, now: Instant) {
+        let hand = match inlet {
+            Inlet::Classic => Hand::Classic,
+            Inlet::Switch | Inlet::Climate | Inlet::System => Hand::Structured,
+        };
+        match command {
+            Ok(Command {
+                action,
+                id: Some(id),
+            }) if action != Action::Measure => self.execute_once(action, id, now),
+            Ok(Command { action, id }) => self.execute(action, id, hand, now),
+            Err(Rejected { reason, id }) => {
+                self.counters.rejected += 1;
+                self.log
+                    .add(LogLevel::Warn, format_args!("not a command: {reason}"));
+                if let Some(id) = id {
+                    self.reply_failed(id, format_args!("{reason}"));
+                }
+            }
+        }
+    }
+
+    /// Carries out a command with an id, unless it was before: it is stored first.
+    fn execute_once(&mut self, action: Action, id: CommandId, now: Instant) {
+        if let Some(answer) = self.executed.answer(&id) {
+            let state = answer.unwrap_or(self.switch.is_on());
+            self.news.reply = Some((id, Answer::State(state)));
+            return;
+        }
+        let record = self.executed.begin(id.clone());
+        self.pending = Some(Pending {
+            action,
+            id,
+            key: record.key,
+            deadline: now.after(SAVE_TIMEOUT_MS),
+        });
+        self.wanted.command = Some(record);
+    }
+
+    pub(super) fn save_failed(&mut self, key: u8, now: Instant) {
+        if Record::is_switch(key) {
+            self.switch.save_failed(now);
+            self.log.add(
+                LogLevel::Error,
+                format_args!("the switch's state could not be stored"),
+            );
+        } else if self
+            .pending
+            .as_ref()
+            .is_some_and(|pending| pending.key == key)
+        {
+            self.cancel_pending();
+        }
+    }
+
+    /// The pending command could not be stored, and so could be executed twice: it is not executed.
+    pub(super) fn cancel_pending(&mut self) {
+        if let Some(pending) = self.pending.take() {
+            self.executed.cancel();
+            self.wanted.command = None;
+            self.log.add(
+                LogLevel::Error,
+                format_args!("the command {} could not be stored", pending.id),
+            );
+            self.reply_failed(
+                pending.id,
+                format_args!("the command could not be stored, and was not carried out"),
+            );
+        }
+    }
+
+    fn reply_failed(&mut self, id: CommandId, why: fmt::Arguments<'_>) {
+        let mut text = String::new();
+        let _ = text.write_fmt(why);
+        self.news.reply = Some((id, Answer::Failed(text)));
+    }
+
+    pub(super) fn execute(
+        &mut self,
+        action: Action,
+        id: Option<CommandId>,
+        hand: Hand,
+        now: Instant,
+    ) {
+        match action {
+            Action::Switch(command) => {
+                let moved = self.switch.apply(command, now);
+                self.switch_moved(moved, hand);
+            }
+            Action::Measure => {
+                self.measure(id, hand, now);
+                return;
+            }
+            Action::Identify => self.wanted.identify = true,
+            Action::Restart => {}
+        }
+        if let Some(id) = id {
+            let state = self.switch.is_on();
+            self.executed.done(state);
+            self.news.reply = Some((id, Answer::State(state)));
+        }
+        if action == Action::Restart {
+            self.log
+                .add(LogLevel::Info, format_args!("restarting, as commanded"));
+            self.part(End::Restart(ResetReason::Command), now);
+        }
+    }
+
+    fn measure(&mut self, id: Option<CommandId>, hand: Hand, now: Instant) {
+        match hand {
+            Hand::Classic => self.news.classic_asked = true,
+            _ => self.news.structured_asked = true,
+        }
+        let Some(climate) = &mut self.climate else {
+            self.news.classic_climate |= take(&mut self.news.classic_asked);
+            if let Some(id) = id {
+                self.reply_failed(id, format_args!("there is no sensor"));
+            }
+            return;
+        };
+        climate.request(now);
+        if let Some(id) = id
+            && let Err(id) = self.news.ask(id)
+        {
+            self.reply_failed(id, format_args!("too many are waiting for a measurement"));
+        }
+    }
+
+    pub(super) fn switch_moved(&mut self, moved: bool, hand: Hand) {
+        self.news.switch = true;
+        self.news.classic_switch |= moved || hand == Hand::Classic;
+        if moved {
+            self.log.add(
+                LogLevel::Info,
+                format_args!("switch {}", payload::state(self.switch.is_on())),
+            );
+        }
+    }
+
+    pub(super) fn button_event(&mut self, event: Option<ButtonEvent>, now: Instant) {
+        let Some(event) = event else { return };
+        self.counters.drops += self.news.add_event(event, now);
+        if event == ButtonEvent::Single {
+            let moved = self.switch.apply(SwitchCommand::Toggle, now);
+            self.switch_moved(moved, Hand::Button);
+        }
+    }
+}

@@ -1,0 +1,484 @@
+//! The device: everything it is and does, without any input or output of its own.
+
+mod connection;
+mod listen;
+mod speak;
+
+use core::net::IpAddr;
+
+use umqtt::{Instant, Session};
+
+use crate::backoff::Backoff;
+use crate::button::Button;
+use crate::climate::{Climate, Offsets, Outcome};
+use crate::dht::{Kind, Reading, SensorError};
+use crate::dialogue::command::Action;
+use crate::dialogue::payload::Counters;
+use crate::dialogue::topics::Topics;
+use crate::heartbeat::Heartbeat;
+use crate::identity::DeviceId;
+use crate::link::Link;
+use crate::log::{Lines, Log};
+use crate::memory::{CommandId, Executed, Memory, Record};
+use crate::news::News;
+use crate::random::Random;
+use crate::settings::Settings;
+use crate::settings::value::{ClimateKind, LogLevel};
+use crate::switch::Switch;
+
+/// Bytes of receive buffer that any settings work with: CONNECT with the longest user, password
+/// and client id is built in it, and the longest command fits.
+pub const RECEIVE_BUFFER: usize = 1024;
+/// Bytes of send buffer that any settings work with: SUBSCRIBE, or the messages in flight and one
+/// more.
+pub const SEND_BUFFER: usize = 2048;
+
+/// Milliseconds between two messages of diagnostics.
+const DIAGNOSTICS_MS: u64 = 60_000;
+/// How many messages of QoS 1 are in flight at once. So there is always room for an answer: the
+/// acknowledgements that make room may stand behind the command that is to be answered.
+const IN_FLIGHT: u8 = 4;
+/// Milliseconds in which the board must have stored a record.
+const SAVE_TIMEOUT_MS: u64 = 5_000;
+
+/// What a board knows when it starts its device.
+pub struct Start {
+    /// The settings; [`Settings::validate`] found nothing wrong with them.
+    pub settings: Settings,
+    /// Which device this is.
+    pub id: DeviceId,
+    /// Chance, for the waits between attempts; no two devices should have the same.
+    pub seed: u64,
+    /// Why the device starts.
+    pub reset: ResetReason,
+    /// How often it has started, this time included.
+    pub boots: u32,
+    /// What was stored before.
+    pub memory: Memory,
+    /// Whether the button is held down right now.
+    pub button_pressed: bool,
+}
+
+/// Why a device starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResetReason {
+    /// The power came on; on a desk, the program was started.
+    PowerOn,
+    /// Somebody commanded it.
+    Command,
+    /// The broker was away, and `on_failure` is `restart`.
+    Failure,
+    /// The watchdog found the firmware stuck.
+    Watchdog,
+    /// The board cannot tell.
+    Unknown,
+}
+
+impl ResetReason {
+    /// The word for it in diagnostics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            ResetReason::PowerOn => "power-on",
+            ResetReason::Command => "command",
+            ResetReason::Failure => "failure",
+            ResetReason::Watchdog => "watchdog",
+            ResetReason::Unknown => "unknown",
+        }
+    }
+}
+
+/// What a board tells its device.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// The network is there, or is not. It counts as there until the board says otherwise.
+    Network(bool),
+    /// The connection that [`Output::Connect`] asked for is open, TLS included.
+    Connected {
+        /// The address this end of it has.
+        ip: Option<IpAddr>,
+    },
+    /// It could not be opened, and why.
+    ConnectFailed(&'a str),
+    /// The connection is gone, and why.
+    Closed(&'a str),
+    /// The button is down, or up. Every edge, bouncing or not.
+    Button {
+        /// Whether it is down.
+        pressed: bool,
+    },
+    /// The answer to [`Output::Measure`]: the widths of the pulses, as [`decode`](crate::dht::decode)
+    /// describes them.
+    Pulses(&'a [u16]),
+    /// The same, on a board that has it decoded for it.
+    Reading(Result<Reading, SensorError>),
+    /// The record with this key is stored.
+    Saved(u8),
+    /// The record with this key could not be stored.
+    SaveFailed(u8),
+    /// Say goodbye, and stop.
+    Stop,
+}
+
+/// What a device wants of its board.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Open a connection to `broker.url`, and answer [`Input::Connected`] or
+    /// [`Input::ConnectFailed`]. The device gives up by itself when that takes too long.
+    Connect,
+    /// Close the connection, or stop opening it.
+    Close,
+    /// Set the switch's pin.
+    Switch {
+        /// High or low.
+        level: bool,
+    },
+    /// Ask the sensor, and answer [`Input::Pulses`] or [`Input::Reading`].
+    Measure,
+    /// Store a record, then answer [`Input::Saved`] or [`Input::SaveFailed`].
+    Save(Record),
+    /// Show a person which device this is.
+    Identify,
+    /// A line for the log.
+    Log(Log),
+    /// Start anew, with this reason. Nothing more comes.
+    Restart(ResetReason),
+    /// The answer to [`Input::Stop`]. Nothing more comes.
+    Stopped,
+}
+
+/// A switch, a button and a climate sensor on an MQTT broker, as a state machine.
+///
+/// It does no input or output and reads no clock: a board hands in what happens, with the time,
+/// and carries out what comes out.
+///
+/// | call | when |
+/// |---|---|
+/// | [`poll`](Self::poll), until `None` | first, after any other call, and at the [`deadline`](Self::deadline) |
+/// | [`transmit`](Self::transmit), [`transmitted`](Self::transmitted) | after `poll`, while there is something and a connection |
+/// | [`receive_buffer`](Self::receive_buffer), [`received`](Self::received) | bytes came, and there is room for them |
+/// | [`handle`](Self::handle) | anything else happened |
+///
+/// Time must not go backwards. No call panics, whatever comes in.
+pub struct Device<'b> {
+    settings: Settings,
+    id: DeviceId,
+    topics: Topics,
+    session: Session<'b>,
+    link: Link,
+    backoff: Backoff,
+    random: Random,
+    /// Whether there was a session before.
+    was_connected: bool,
+    in_flight: u8,
+    /// The session has no room; nothing can be said before something was sent or received.
+    blocked: bool,
+
+    switch: Switch,
+    button: Button,
+    climate: Option<Climate>,
+    heartbeat: Option<Heartbeat>,
+    executed: Executed,
+    /// A command that is being stored.
+    pending: Option<Pending>,
+    news: News,
+    next_diagnostics: Instant,
+
+    boot: Instant,
+    reset: ResetReason,
+    boots: u32,
+    counters: Counters,
+    ip: Option<IpAddr>,
+
+    wanted: Wanted,
+    log: Lines,
+}
+
+/// A command with an id, between the order to store it and the word that it is.
+struct Pending {
+    action: Action,
+    id: CommandId,
+    key: u8,
+    deadline: Instant,
+}
+
+/// What the board has not been told yet.
+#[derive(Default)]
+struct Wanted {
+    /// The level the pin has.
+    level: Option<bool>,
+    connect: bool,
+    close: bool,
+    command: Option<Record>,
+    measure: bool,
+    identify: bool,
+    end: Option<End>,
+}
+
+/// How it will end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Stop,
+    Restart(ResetReason),
+}
+
+/// Who moved the switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hand {
+    /// The classic topic, which always gets an answer.
+    Classic,
+    Structured,
+    Button,
+    Pulse,
+}
+
+impl<'b> Device<'b> {
+    /// A device that was switched on at `now`. `receive` and `send` hold [`RECEIVE_BUFFER`] and
+    /// [`SEND_BUFFER`] bytes, or more for longer messages.
+    pub fn new(start: Start, receive: &'b mut [u8], send: &'b mut [u8], now: Instant) -> Self {
+        let settings = start.settings;
+        let kind = match settings.climate.kind {
+            ClimateKind::Dht11 => Some(Kind::Dht11),
+            ClimateKind::Dht22 => Some(Kind::Dht22),
+            ClimateKind::None => None,
+        };
+        let offsets = Offsets {
+            temperature: settings.climate.temperature_offset.tenths(),
+            humidity: settings.climate.humidity_offset.tenths(),
+        };
+        let power_on = settings.switch.power_on;
+        let inverted = settings.switch.inverted;
+        Device {
+            topics: Topics::new(&start.id, &settings),
+            id: start.id,
+            session: Session::new(receive, send),
+            link: Link::Waiting(now),
+            backoff: Backoff::new(now),
+            random: Random::new(start.seed),
+            was_connected: false,
+            in_flight: 0,
+            blocked: false,
+            switch: Switch::new(power_on, inverted, start.memory.switch),
+            button: Button::new(start.button_pressed),
+            climate: kind.map(|kind| Climate::new(kind, offsets, now)),
+            heartbeat: settings
+                .classic
+                .enabled
+                .then(|| Heartbeat::new(settings.heartbeat.interval)),
+            executed: start.memory.executed,
+            pending: None,
+            news: News::default(),
+            next_diagnostics: now,
+            boot: now,
+            reset: start.reset,
+            boots: start.boots,
+            counters: Counters::default(),
+            ip: None,
+            wanted: Wanted::default(),
+            log: Lines::new(settings.log.level),
+            settings,
+        }
+    }
+
+    /// Takes in what happened.
+    pub fn handle(&mut self, input: Input<'_>, now: Instant) {
+        match input {
+            Input::Network(true) if self.link == Link::Down => self.wait_for_next_attempt(now),
+            Input::Network(true) => {}
+            Input::Network(false) => self.network_down(now),
+            Input::Connected { ip } => self.connected(ip, now),
+            Input::ConnectFailed(reason) | Input::Closed(reason) => {
+                if self.link.is_open() {
+                    self.disconnected(format_args!("{reason}"), now);
+                }
+            }
+            Input::Button { pressed } => {
+                let event = self.button.handle_level(pressed, now);
+                self.button_event(event, now);
+            }
+            Input::Pulses(pulses) => {
+                if let Some(climate) = &mut self.climate {
+                    climate.handle_pulses(pulses, now);
+                }
+            }
+            Input::Reading(reading) => {
+                if let Some(climate) = &mut self.climate {
+                    climate.handle_reading(reading, now);
+                }
+            }
+            Input::Saved(key) => {
+                if let Some(pending) = self.pending.take_if(|pending| pending.key == key) {
+                    self.execute(pending.action, Some(pending.id), Hand::Structured, now);
+                }
+            }
+            Input::SaveFailed(key) => self.save_failed(key, now),
+            Input::Stop => self.part(End::Stop, now),
+        }
+    }
+
+    /// What the board is to do next; call until it returns `None`.
+    pub fn poll(&mut self, now: Instant) -> Option<Output> {
+        if self.link != Link::Ended {
+            self.advance(now);
+        }
+        let level = self.switch.level();
+        if self.wanted.level != Some(level) {
+            self.wanted.level = Some(level);
+            return Some(Output::Switch { level });
+        }
+        if let Some(record) = self.wanted.command.take() {
+            return Some(Output::Save(record));
+        }
+        if let Some(on) = self.switch.save_due(now) {
+            // Counted as stored; `Input::SaveFailed` takes it back.
+            self.switch.saved(on, now);
+            return Some(Output::Save(Record::switch(on)));
+        }
+        if let Some(line) = self.log.next() {
+            return Some(Output::Log(line));
+        }
+        if take(&mut self.wanted.close) {
+            return Some(Output::Close);
+        }
+        if take(&mut self.wanted.connect) {
+            return Some(Output::Connect);
+        }
+        if take(&mut self.wanted.measure) {
+            return Some(Output::Measure);
+        }
+        if take(&mut self.wanted.identify) {
+            return Some(Output::Identify);
+        }
+        match self.wanted.end.take_if(|_| self.link == Link::Ended)? {
+            End::Stop => Some(Output::Stopped),
+            End::Restart(reason) => Some(Output::Restart(reason)),
+        }
+    }
+
+    /// When to call [`poll`](Self::poll) if nothing happens before.
+    pub fn deadline(&self) -> Option<Instant> {
+        if self.link == Link::Ended {
+            return None;
+        }
+        let speaking = self.link.is_in_dialogue() && !self.blocked;
+        [
+            self.link.deadline(),
+            self.session.deadline(),
+            self.switch.deadline(),
+            self.button.deadline(),
+            self.climate.as_ref().map(Climate::deadline),
+            self.heartbeat
+                .as_ref()
+                .and_then(Heartbeat::deadline)
+                .filter(|_| speaking),
+            (speaking && self.settings.structured.enabled).then_some(self.next_diagnostics),
+            self.pending.as_ref().map(|pending| pending.deadline),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Bytes for the broker. Send them in one piece.
+    pub fn transmit(&self) -> &[u8] {
+        self.session.transmit()
+    }
+
+    /// The first `count` bytes of [`transmit`](Self::transmit) were sent.
+    pub fn transmitted(&mut self, count: usize, now: Instant) {
+        self.session.transmitted(count, now);
+        self.blocked = false;
+    }
+
+    /// Where bytes from the broker go. While it is empty, leave them in the connection.
+    pub fn receive_buffer(&mut self) -> &mut [u8] {
+        self.session.receive_buffer()
+    }
+
+    /// `count` bytes were put at the front of [`receive_buffer`](Self::receive_buffer).
+    pub fn received(&mut self, count: usize, now: Instant) {
+        self.session.received(count, now);
+        self.blocked = false;
+    }
+
+    /// The settings it runs with.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Which device it is.
+    pub fn id(&self) -> &DeviceId {
+        &self.id
+    }
+
+    /// The logical state of the switch.
+    pub fn switch_is_on(&self) -> bool {
+        self.switch.is_on()
+    }
+
+    /// Whether it is in dialogue with the broker.
+    pub fn is_online(&self) -> bool {
+        self.link.is_in_dialogue()
+    }
+
+    /// What the sensor measured last, if anything.
+    pub fn climate(&self) -> Option<Outcome> {
+        self.climate.as_ref()?.outcome()
+    }
+
+    /// What it has counted since it was switched on.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Does everything that is due.
+    fn advance(&mut self, now: Instant) {
+        self.advance_parts(now);
+        self.advance_link(now);
+        self.advance_session(now);
+    }
+
+    fn advance_parts(&mut self, now: Instant) {
+        if self.switch.handle_timeout(now) {
+            self.switch_moved(true, Hand::Pulse);
+        }
+        let event = self.button.handle_timeout(now);
+        self.button_event(event, now);
+        if self
+            .pending
+            .as_ref()
+            .is_some_and(|pending| pending.deadline <= now)
+        {
+            self.cancel_pending();
+        }
+        self.advance_climate(now);
+    }
+
+    fn advance_climate(&mut self, now: Instant) {
+        let Some(climate) = &mut self.climate else {
+            return;
+        };
+        climate.handle_timeout(now);
+        if climate.poll_measure(now).is_some() {
+            self.wanted.measure = true;
+        }
+        let report = climate.poll_report(now);
+        let answer = climate.poll_answer();
+        if report.is_some() {
+            self.news.climate = true;
+        }
+        if let Some(Err(error)) = report {
+            self.log
+                .add(LogLevel::Warn, format_args!("sensor: {}", error.as_str()));
+        }
+        if answer.is_some() {
+            self.news.answer = answer;
+            self.news.classic_climate |= take(&mut self.news.classic_asked);
+            self.news.climate |= take(&mut self.news.structured_asked);
+        }
+    }
+}
+
+/// What the flag was; it is down afterwards.
+fn take(flag: &mut bool) -> bool {
+    core::mem::take(flag)
+}

@@ -1,0 +1,212 @@
+//! The device as it speaks: what is to be said, in which order, as far as there is room.
+
+use core::fmt::Write;
+
+use heapless::String;
+use umqtt::{Instant, Publish, PublishError, Qos};
+
+use super::{DIAGNOSTICS_MS, Device, IN_FLIGHT};
+use crate::dialogue::payload::{self, Answer, Diagnostics};
+use crate::dialogue::topics::Topic;
+use crate::link::Link;
+use crate::log::Payload;
+use crate::settings::FILLED_MAX;
+use crate::settings::value::LogLevel;
+
+impl Device<'_> {
+    /// Says what is to be said, as far as there is room.
+    pub(super) fn speak(&mut self, now: Instant) {
+        self.counters.drops += self.news.drop_old_events(now);
+        if !self.session.is_connected() {
+            return;
+        }
+        self.next_reply();
+        // The first that finds no room ends the round: what is said keeps its order.
+        let _ = self
+            .speak_reply()
+            .and_then(|()| self.speak_classic(now))
+            .and_then(|()| self.speak_structured(now));
+    }
+
+    /// Turns those who wait for a measurement that is over into replies, one by one.
+    fn next_reply(&mut self) {
+        if self.news.reply.is_none()
+            && let Some(outcome) = self.news.answer
+        {
+            match self.news.next_asker() {
+                Some(id) => self.news.reply = Some((id, Answer::Climate(outcome))),
+                None => self.news.answer = None,
+            }
+        }
+    }
+
+    fn speak_reply(&mut self) -> Result<(), NoRoom> {
+        if let Some((id, answer)) = &self.news.reply {
+            let payload = payload::reply(id, answer);
+            self.say(Topic::Reply, payload.as_bytes(), LogLevel::Info)?;
+            self.news.reply = None;
+        }
+        Ok(())
+    }
+
+    fn speak_classic(&mut self, now: Instant) -> Result<(), NoRoom> {
+        if !self.settings.classic.enabled {
+            self.news.classic_switch = false;
+            return Ok(());
+        }
+        if self.news.classic_switch {
+            let classic = &self.settings.classic;
+            let text = if self.switch.is_on() {
+                classic.on.clone()
+            } else {
+                classic.off.clone()
+            };
+            self.say(Topic::Classic, text.as_str().as_bytes(), LogLevel::Info)?;
+            self.news.classic_switch = false;
+        }
+        if self.news.classic_climate {
+            let text = self.classic_climate();
+            self.say(Topic::Classic, text.as_bytes(), LogLevel::Info)?;
+            self.news.classic_climate = false;
+        }
+        if let Some(number) = self.heartbeat.as_ref().and_then(|it| it.due(now)) {
+            let mut text = String::<FILLED_MAX>::new();
+            let format = &self.settings.classic.heartbeat;
+            let _ = format.fill(number.into(), &mut text);
+            self.say(Topic::Classic, text.as_bytes(), LogLevel::Debug)?;
+            if let Some(heartbeat) = &mut self.heartbeat {
+                heartbeat.sent(now);
+            }
+        }
+        Ok(())
+    }
+
+    /// The answer to `getTH`.
+    fn classic_climate(&self) -> String<FILLED_MAX> {
+        let mut text = String::new();
+        let _ = match self.climate() {
+            Some(Ok(reading)) => {
+                let format = &self.settings.classic.th;
+                format.fill(reading.celsius(), reading.percent(), &mut text)
+            }
+            Some(Err(error)) => write!(text, "th=error,{}", error.as_str()),
+            None => text.write_str("th=error,none"),
+        };
+        text
+    }
+
+    fn speak_structured(&mut self, now: Instant) -> Result<(), NoRoom> {
+        if !self.settings.structured.enabled {
+            // There is nobody to tell; the classic pair has no events.
+            while self.news.event().is_some() {
+                self.news.event_told();
+            }
+            return Ok(());
+        }
+        // Who reads `online` may send commands: the subscriptions must stand.
+        if !self.link.is_in_dialogue() {
+            return Ok(());
+        }
+        if now >= self.next_diagnostics {
+            self.news.diagnostics = true;
+            self.next_diagnostics = now.after(DIAGNOSTICS_MS);
+        }
+        let parting = matches!(self.link, Link::Parting(_));
+        if self.news.status && !parting {
+            self.keep_informed(Topic::Status, b"online")?;
+            self.news.status = false;
+        }
+        if self.news.switch {
+            let state = payload::state(self.switch.is_on());
+            self.keep_informed(Topic::Switch, state.as_bytes())?;
+            self.news.switch = false;
+        }
+        if self.news.climate {
+            if let Some(climate) = &self.climate
+                && let Some(outcome) = climate.outcome()
+            {
+                let payload = payload::climate(outcome, climate.age(now).unwrap_or(0));
+                self.keep_informed(Topic::Climate, payload.as_bytes())?;
+            }
+            self.news.climate = false;
+        }
+        while let Some(event) = self.news.event() {
+            let payload = payload::button(event).as_bytes();
+            self.publish(
+                Topic::Button,
+                payload,
+                Qos::AtLeastOnce,
+                false,
+                LogLevel::Info,
+            )?;
+            self.news.event_told();
+        }
+        if self.news.diagnostics {
+            let diagnostics = Diagnostics {
+                uptime: now.since(self.boot) / 1000,
+                reset: self.reset.as_str(),
+                boots: self.boots,
+                counters: self.counters,
+                ping: self.session.round_trip(),
+                ip: self.ip,
+            };
+            let payload = diagnostics.payload();
+            self.keep_informed(Topic::Diagnostics, payload.as_bytes())?;
+            self.news.diagnostics = false;
+        }
+        if self.news.status && parting {
+            self.keep_informed(Topic::Status, b"offline")?;
+            self.news.status = false;
+        }
+        Ok(())
+    }
+
+    /// Publishes a message of QoS 0.
+    fn say(&mut self, topic: Topic, payload: &[u8], level: LogLevel) -> Result<(), NoRoom> {
+        self.publish(topic, payload, Qos::AtMostOnce, false, level)
+    }
+
+    /// Publishes a state: QoS 1, retained.
+    fn keep_informed(&mut self, topic: Topic, payload: &[u8]) -> Result<(), NoRoom> {
+        self.publish(topic, payload, Qos::AtLeastOnce, true, LogLevel::Debug)
+    }
+
+    fn publish(
+        &mut self,
+        topic: Topic,
+        payload: &[u8],
+        qos: Qos,
+        retain: bool,
+        level: LogLevel,
+    ) -> Result<(), NoRoom> {
+        if qos != Qos::AtMostOnce && self.in_flight >= IN_FLIGHT {
+            return Err(NoRoom);
+        }
+        let name = self.topics.name(topic);
+        let message = Publish {
+            topic: &name,
+            payload,
+            qos,
+            retain,
+        };
+        match self.session.publish(&message) {
+            Ok(identifier) => {
+                self.in_flight += identifier.is_some() as u8;
+                self.log
+                    .add(level, format_args!("-> {name} {}", Payload(payload)));
+            }
+            Err(PublishError::Full | PublishError::NotConnected) => {
+                self.blocked = true;
+                return Err(NoRoom);
+            }
+            // It would never go: better said once than tried for ever.
+            Err(error @ (PublishError::TooLarge | PublishError::InvalidTopic)) => self
+                .log
+                .add(LogLevel::Error, format_args!("-> {name}: {error}")),
+        }
+        Ok(())
+    }
+}
+
+/// The session has no room for a message now.
+struct NoRoom;
