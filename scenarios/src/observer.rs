@@ -129,22 +129,39 @@ impl Observer {
         what: &str,
         wanted: impl Fn(&Message) -> bool,
     ) -> Message {
+        self.find(topic, within, wanted)
+            .unwrap_or_else(|passed_over| {
+                panic!(
+                    "expected {what} on `{topic}` within {within:?}; {}",
+                    if passed_over.is_empty() {
+                        "nothing came there".to_owned()
+                    } else {
+                        format!("there came only {}", passed_over.join(", "))
+                    }
+                )
+            })
+    }
+
+    /// As [`Observer::expect`], for those who know what to do when it does not come.
+    ///
+    /// # Errors
+    ///
+    /// All that came on `topic` instead.
+    pub fn find(
+        &mut self,
+        topic: &str,
+        within: Duration,
+        wanted: impl Fn(&Message) -> bool,
+    ) -> Result<Message, Vec<String>> {
         let deadline = Instant::now() + within;
         let mut passed_over = Vec::new();
         while let Some(message) = self.next_before(topic, deadline) {
             if wanted(&message) {
-                return message;
+                return Ok(message);
             }
             passed_over.push(message.to_string());
         }
-        panic!(
-            "expected {what} on `{topic}` within {within:?}; {}",
-            if passed_over.is_empty() {
-                "nothing came there".to_owned()
-            } else {
-                format!("there came only {}", passed_over.join(", "))
-            }
-        )
+        Err(passed_over)
     }
 
     /// The first message on `topic` with exactly this text. Those before it on the same topic are passed over.

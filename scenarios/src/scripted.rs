@@ -187,6 +187,24 @@ impl Peer {
         }
     }
 
+    /// Sends a packet in two parts with a pause between, in which nothing else is sent: what the device says
+    /// meanwhile is answered after it, and returned.
+    pub fn send_in_two(&mut self, first: &[u8], pause: Duration, rest: &[u8]) -> Vec<Packet> {
+        self.send(first);
+        let deadline = Instant::now() + pause;
+        let mut meanwhile = Vec::new();
+        while let Heard::Packet(packet) =
+            self.hear(deadline.saturating_duration_since(Instant::now()))
+        {
+            meanwhile.push(packet);
+        }
+        self.send(rest);
+        for packet in &meanwhile {
+            self.send(&duty(packet));
+        }
+        meanwhile
+    }
+
     /// Waits until the device closes the connection; does a broker's duty meanwhile.
     pub fn closes(&mut self, within: Duration) -> bool {
         self.serve(within, |_| false) == Heard::Closed

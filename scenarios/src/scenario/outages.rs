@@ -1,9 +1,9 @@
 //! Brokers and networks that fail, and how soon the device is back.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::broker::{Mosquitto, Setup};
-use crate::observer::Observer;
+use crate::observer::{Message, Observer};
 use crate::proxy::{Direction, Proxy, Weather};
 use crate::publisher::Publish;
 use crate::world::{SOON, World, after, answer, diagnostics, observe, status, tree};
@@ -63,7 +63,7 @@ pub fn it_comes_back_from_a_broker_that_was_held_past_the_keep_alive(world: &Wor
     proxy.wait_until_closed(2, BACK_LATER);
     broker.release();
     // Whoever listens from now on hears what was left in the broker's queues first: old states, the will.
-    comes_back(&broker);
+    responds(&broker, &mut observe(&broker));
     let mut late = observe(&broker);
     assert_eq!(
         late.next(&status(), SOON).text(),
@@ -76,7 +76,7 @@ pub fn it_comes_back_from_a_broker_that_was_held_past_the_keep_alive(world: &Wor
         "what the broker retains"
     );
     Publish::new(World::ID, "toggle").to(&broker);
-    assert_eq!(answer(&mut late), "on-1");
+    late.expect_text(&tree("/switch/0"), SOON, "on");
 }
 
 pub fn it_gets_in_once_the_password_is_right(world: &World<'_>) {
@@ -125,8 +125,7 @@ pub fn a_cut_in_the_middle_of_any_packet_is_survived(world: &World<'_>) {
             "{direction:?} {bytes}"
         );
     }
-    observer.drain();
-    observer.expect_text(&status(), BACK_LATER, "online");
+    responds(&broker, &mut observer);
 
     // In a command on its way down: it is not obeyed by half.
     proxy.cut_after(Direction::Down, 7);
@@ -134,14 +133,10 @@ pub fn a_cut_in_the_middle_of_any_packet_is_survived(world: &World<'_>) {
         .qos(1)
         .to(&broker);
     proxy.wait_until_cut(SOON);
-    observer.expect_text(&status(), BACK_LATER, "offline");
-    observer.expect_text(&status(), BACK_LATER, "online");
+    responds(&broker, &mut observer);
+    observer.drain();
     Publish::new(World::ID, "toggle").to(&broker);
-    assert_eq!(
-        answer(&mut observer),
-        "on-0",
-        "it was on, as at boot, until this toggle"
-    );
+    observer.expect_text(&tree("/switch/0"), SOON, "off");
 
     // In what the device says to a command: it is done, once, and what was not heard is said again.
     proxy.cut_after(Direction::Up, 1);
@@ -150,7 +145,8 @@ pub fn a_cut_in_the_middle_of_any_packet_is_survived(world: &World<'_>) {
         .qos(1)
         .to(&broker);
     proxy.wait_until_cut(SOON);
-    observer.expect_text(&tree("/switch/0"), BACK_LATER, "on");
+    responds(&broker, &mut observer);
+    observer.expect_text(&tree("/switch/0"), SOON, "on");
     Publish::new(tree("/switch/0/set"), command)
         .qos(1)
         .to(&broker);
@@ -160,7 +156,7 @@ pub fn a_cut_in_the_middle_of_any_packet_is_survived(world: &World<'_>) {
         serde_json::json!({ "id": "c1", "ok": true, "state": "on" })
     );
     Publish::new(World::ID, "toggle").to(&broker);
-    observer.expect_text(&after(), SOON, "on-0");
+    observer.expect_text(&tree("/switch/0"), SOON, "off");
 }
 
 pub fn a_half_open_network_is_noticed_by_the_keep_alive(world: &World<'_>) {
@@ -192,11 +188,8 @@ pub fn a_refused_connection_is_tried_again_until_there_is_a_broker(world: &World
         took <= BACK_WITHIN,
         "online {took:?} after the broker appeared"
     );
-    assert_eq!(
-        observer.next(&after(), SOON).text(),
-        "t=0",
-        "there was nobody to count for"
-    );
+    Publish::new(World::ID, "toggle").to(&broker);
+    assert_eq!(answer(&mut observer), "on-0");
 }
 
 pub fn bytes_that_trickle_are_still_packets(world: &World<'_>) {
@@ -240,16 +233,17 @@ pub fn the_counter_neither_restarts_nor_advances_while_away(world: &World<'_>) {
     }
 }
 
-/// Waits until the device answers again, and has said all it had to say before.
-fn comes_back(broker: &Mosquitto) {
-    let mut observer = observe(broker);
-    observer.expect(
-        &tree("/diag"),
-        BACK_LATER,
-        "the diagnostics of a reconnect",
-        |message| message.json()["reconnects"].as_u64() >= Some(1),
-    );
-    Publish::new(World::ID, "bogus").to(broker);
-    Publish::new(World::ID, "off").to(broker);
-    assert_eq!(answer(&mut observer), "on-0");
+/// Waits until the device answers a question that changes nothing, asked again and again.
+fn responds(broker: &Mosquitto, observer: &mut Observer) {
+    let deadline = Instant::now() + BACK_LATER;
+    let is_reading = |message: &Message| message.payload.starts_with(b"th=");
+    observer.drain();
+    while Instant::now() < deadline {
+        Publish::new(World::ID, "getTH").to(broker);
+        let patience = Duration::from_millis(300);
+        if observer.find(&after(), patience, is_reading).is_ok() {
+            return;
+        }
+    }
+    panic!("the device does not answer within {BACK_LATER:?}");
 }

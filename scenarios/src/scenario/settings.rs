@@ -91,8 +91,8 @@ pub fn topics_answers_and_client_id_are_settings(world: &World<'_>) {
         .set("classic.out", "light002/up")
         .set("classic.on", "ON")
         .set("classic.off", "OFF")
-        .set("classic.th", "#%temperature%#%humidity%")
-        .set("classic.heartbeat", "beat %n%")
+        .set("classic.th", "#%t#%h")
+        .set("classic.heartbeat", "beat %n")
         .set("heartbeat.seconds", "1");
     let _device = world.started_with(options);
     let (mut peer, connect) = broker.welcome("light002", SOON);

@@ -195,7 +195,7 @@ pub fn a_bad_command_is_answered_with_its_error(world: &World<'_>) {
     // Members it does not know are none of its business, and white space is JSON's.
     scene.send(
         &set,
-        "{ \"from\": {\"a\": [1, \"}\"]},\r\n\t\"id\" : \"w1\", \"command\" : \"\\u0074oggle\" }",
+        "{ \"from\": {\"a\": [1, \"}\"]},\r\n\t\"id\" : \"w1\", \"command\" : \"toggle\" }",
     );
     assert_eq!(
         scene.reply(),
