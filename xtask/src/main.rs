@@ -1,2 +1,66 @@
-//! xtask (skeleton).
-fn main() {}
+//! What is done to this repository: `cargo xtask <command>`.
+
+mod command;
+mod packages;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use command::{Failed, cargo};
+
+/// Set-up, tests, figures.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install what the tests need, then run all of them: format, lints, docs, unit, end to end,
+    /// simulation, figures.
+    Test,
+    /// Install what the tests need, and nothing else.
+    Setup,
+    /// Run devices in a simulated world, in virtual time; the same seed gives the same run.
+    Sim {
+        /// Where the world is drawn from.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Hours of virtual time.
+        #[arg(long, default_value_t = 1000)]
+        hours: u64,
+        /// More for the simulator, as it is.
+        #[arg(last = true)]
+        more: Vec<String>,
+    },
+    /// Measure the time from a command to its reply against a raw socket through the same broker,
+    /// and the CPU an idle device takes.
+    Figures,
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().task {
+        Task::Test => test::everything(),
+        Task::Setup => packages::install(),
+        Task::Sim { seed, hours, more } => sim(seed, hours, &more),
+        Task::Figures => packages::install().and_then(|()| test::figures()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nxtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn sim(seed: u64, hours: u64, more: &[String]) -> Result<(), Failed> {
+    cargo("run --quiet --release --package monster-sim --")
+        .args(["--seed", &seed.to_string(), "--hours", &hours.to_string()])
+        .args(more)
+        .run()
+}

@@ -1,0 +1,65 @@
+//! All tests, in the order in which they are cheapest to fail.
+
+use std::time::Instant;
+
+use crate::command::{Failed, cargo};
+use crate::packages;
+
+/// Installs what is missing and runs everything.
+pub fn everything() -> Result<(), Failed> {
+    let start = Instant::now();
+    packages::install()?;
+    let mut tally = Tally::default();
+
+    cargo("fmt --all --check").run()?;
+    for features in ["--all-features", "--no-default-features"] {
+        cargo("clippy --workspace --all-targets")
+            .args([features, "--", "-D", "warnings"])
+            .run()?;
+    }
+    cargo("doc --workspace --no-deps --all-features --document-private-items")
+        .env("RUSTDOCFLAGS", "-D warnings")
+        .run()?;
+
+    // The end-to-end tests start the program as a person would.
+    cargo("build --package monster-desk").run()?;
+    tally.count("test --workspace --all-features")?;
+    cargo("run --quiet --release --package monster-sim -- --seed 1 --hours 5000").run()?;
+    figures()?;
+
+    println!(
+        "\nEverything passed in {} s.\n{} passed, 0 failed",
+        start.elapsed().as_secs(),
+        tally.passed
+    );
+    Ok(())
+}
+
+/// Figures that are gated: each command prints what it measured, and fails where it is not enough.
+pub fn figures() -> Result<(), Failed> {
+    cargo("build --release --package monster-desk").run()?;
+    for figure in ["latency", "idle"] {
+        cargo("run --quiet --release --package monster-scenarios --bin")
+            .args([figure])
+            .run()?;
+    }
+    Ok(())
+}
+
+/// How many tests passed.
+#[derive(Default)]
+struct Tally {
+    passed: u64,
+}
+
+impl Tally {
+    /// Runs `cargo` with these words, and counts what its test runner says has passed.
+    fn count(&mut self, words: &str) -> Result<(), Failed> {
+        cargo(words).each_line(|line| {
+            let passed = line
+                .strip_prefix("test result: ok. ")
+                .and_then(|rest| rest.split(' ').next()?.parse::<u64>().ok());
+            self.passed += passed.unwrap_or(0);
+        })
+    }
+}
