@@ -3,6 +3,9 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod asynch;
+pub mod blocking;
+mod clock;
 mod error;
 mod inbox;
 mod keep_alive;
@@ -11,6 +14,7 @@ mod packet;
 mod session;
 mod time;
 
+pub use clock::{Clock, Timer};
 pub use error::{ClientError, ConnectError, Error, NotConnected, PublishError, SubscribeError};
 pub use packet::connect::{Connect, ConnectReturnCode, Credentials};
 pub use packet::publish::{Message, Publish};

@@ -199,6 +199,13 @@ impl<'b> Outbox<'b> {
         }
     }
 
+    /// Remembers, between two connections, that a message of QoS 2 was delivered.
+    pub fn push_received(&mut self, identifier: PacketIdentifier) {
+        if self.received(identifier).is_none() && self.push_ack(first::PUBREC, identifier) {
+            self.rewind();
+        }
+    }
+
     /// Moves a four-byte packet down to the border between sent and not sent.
     fn move_to_sent(&mut self, entry: &Entry) {
         let Some(&[a, b, c, d]) = self.buffer.get(entry.at..entry.end()) else {

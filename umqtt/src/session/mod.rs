@@ -108,8 +108,6 @@ impl<'b> Session<'b> {
         self.clean = connect.clean_session;
         if self.clean {
             self.outbox.clear();
-        } else {
-            self.outbox.rewind();
         }
         self.keep_alive
             .start(connect.keep_alive, connect.ping_timeout, now);
@@ -123,6 +121,11 @@ impl<'b> Session<'b> {
     pub fn closed(&mut self) {
         self.state = State::Closed;
         self.inbox.clear();
+        self.outbox.rewind();
+        if let Some((first::PUBREC, identifier)) = self.owed {
+            // The caller has that message: it must not come a second time.
+            self.outbox.push_received(identifier);
+        }
         self.hello = 0;
         self.hello_sent = 0;
         self.owed = None;
@@ -137,6 +140,11 @@ impl<'b> Session<'b> {
     /// Whether there is no connection to use: none was begun, it failed, or it was ended.
     pub fn is_closed(&self) -> bool {
         self.state == State::Closed
+    }
+
+    /// Whether CONNECT is on its way, or waits for its answer.
+    pub(crate) fn is_connecting(&self) -> bool {
+        matches!(self.state, State::Connecting { .. })
     }
 
     /// The bytes to be sent next, as many as there are. Call [`transmitted`](Self::transmitted) for those

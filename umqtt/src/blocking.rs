@@ -1,0 +1,360 @@
+//! The blocking driver: a [`Session`] over [`embedded_io`].
+//!
+//! Nothing runs in the background: the session lives while one of the calls runs. A program that
+//! does nothing else calls [`receive`](Client::receive) in a loop.
+//!
+//! A transport whose `read` and `write` give up after a while, with
+//! [`ErrorKind::TimedOut`], lets the driver look at the clock: only then can it keep
+//! the connection alive, find out that it is dead, and keep to a deadline, each as late as one such
+//! while. With one that waits for ever, so does the driver.
+
+use embedded_io::{Error as _, ErrorKind, Read, ReadReady, Write};
+
+use crate::clock::Clock;
+use crate::error::{ClientError, PublishError, SubscribeError};
+use crate::packet::PacketIdentifier;
+use crate::packet::connect::Connect;
+use crate::packet::publish::Publish;
+use crate::packet::subscribe::{SubscribeFailure, Subscription};
+use crate::session::{Event, Session, Step};
+use crate::time::Instant;
+
+/// An MQTT client over transports of type `T`: connections that `embedded-io` can read and write.
+pub struct Client<'b, T, C> {
+    session: Session<'b>,
+    transport: Option<T>,
+    clock: C,
+    /// Bytes were written since the transport was flushed.
+    unflushed: bool,
+}
+
+impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
+    /// A client that is not connected, with the buffers of [`Session::new`].
+    pub fn new(receive: &'b mut [u8], send: &'b mut [u8], clock: C) -> Self {
+        Client {
+            session: Session::new(receive, send),
+            transport: None,
+            clock,
+            unflushed: false,
+        }
+    }
+
+    /// Connects over `transport`, and drops the one before. Returns whether the server still had
+    /// this client's session: if not, subscribe again.
+    pub fn connect(
+        &mut self,
+        transport: T,
+        connect: &Connect<'_>,
+    ) -> Result<bool, ClientError<T::Error>> {
+        self.transport = None;
+        self.session.connect(connect, self.clock.now())?;
+        self.transport = Some(transport);
+        self.unflushed = false;
+        loop {
+            if let Some(Step::Connected { session_present }) = self.next(None)? {
+                return Ok(session_present);
+            }
+        }
+    }
+
+    /// Queues a message without sending it, so that several leave in one write, with
+    /// [`flush`](Self::flush) or whatever is called next. [`PublishError::Full`] when there is no
+    /// room.
+    pub fn queue(
+        &mut self,
+        message: &Publish<'_>,
+    ) -> Result<Option<PacketIdentifier>, ClientError<T::Error>> {
+        Ok(self.session.publish(message)?)
+    }
+
+    /// Queues a message and sends all that is queued. One of QoS 1 or 2 gets an identifier, for
+    /// [`settle`](Self::settle) or [`Event::Published`].
+    ///
+    /// Without room for it, it waits until what is queued was sent. If messages in flight then
+    /// still fill the send buffer, that is [`PublishError::Full`]: [`receive`](Self::receive)
+    /// until one of them was acknowledged. It never waits for the server by itself, since it would
+    /// have to swallow the events that come first.
+    pub fn publish(
+        &mut self,
+        message: &Publish<'_>,
+    ) -> Result<Option<PacketIdentifier>, ClientError<T::Error>> {
+        let mut queued = self.session.publish(message);
+        if queued == Err(PublishError::Full) {
+            self.flush()?;
+            queued = self.session.publish(message);
+        }
+        let identifier = queued?;
+        self.flush()?;
+        Ok(identifier)
+    }
+
+    /// Sends a SUBSCRIBE; [`settle`](Self::settle) or [`Event::Subscribed`] tells of the answer.
+    /// Room is found as for [`publish`](Self::publish).
+    pub fn subscribe(
+        &mut self,
+        subscriptions: &[Subscription<'_>],
+    ) -> Result<PacketIdentifier, ClientError<T::Error>> {
+        let mut queued = self.session.subscribe(subscriptions);
+        if queued == Err(SubscribeError::Full) {
+            self.flush()?;
+            queued = self.session.subscribe(subscriptions);
+        }
+        let identifier = queued?;
+        self.flush()?;
+        Ok(identifier)
+    }
+
+    /// Sends an UNSUBSCRIBE; [`settle`](Self::settle) or [`Event::Unsubscribed`] tells of the
+    /// answer. Room is found as for [`publish`](Self::publish).
+    pub fn unsubscribe(
+        &mut self,
+        filters: &[&str],
+    ) -> Result<PacketIdentifier, ClientError<T::Error>> {
+        let mut queued = self.session.unsubscribe(filters);
+        if queued == Err(SubscribeError::Full) {
+            self.flush()?;
+            queued = self.session.unsubscribe(filters);
+        }
+        let identifier = queued?;
+        self.flush()?;
+        Ok(identifier)
+    }
+
+    /// Sends a PINGREQ; [`Event::Pong`] tells of the answer. The client pings by itself when
+    /// keep-alive asks for it.
+    pub fn ping(&mut self) -> Result<(), ClientError<T::Error>> {
+        self.session.ping(self.clock.now())?;
+        self.flush()
+    }
+
+    /// Waits for the next event, and keeps the connection alive meanwhile.
+    ///
+    /// A message is acknowledged by the next call of this method, or one like it: who comes back
+    /// for more has taken this one.
+    pub fn receive(&mut self) -> Result<Event<'_>, ClientError<T::Error>> {
+        loop {
+            if let Some(step) = self.next(None)? {
+                return event(&mut self.session, &mut self.transport, step);
+            }
+        }
+    }
+
+    /// As [`receive`](Self::receive), but `None` once `deadline` has passed without an event, as soon as
+    /// the transport's `read` returns.
+    pub fn receive_until(
+        &mut self,
+        deadline: Instant,
+    ) -> Result<Option<Event<'_>>, ClientError<T::Error>> {
+        match self.next(Some(deadline))? {
+            Some(step) => event(&mut self.session, &mut self.transport, step).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// As [`receive`](Self::receive), but `None` when there is nothing to be had without waiting.
+    ///
+    /// Called often enough, it also keeps the connection alive.
+    pub fn try_receive(&mut self) -> Result<Option<Event<'_>>, ClientError<T::Error>>
+    where
+        T: ReadReady,
+    {
+        loop {
+            if let Some(step) = self.step()? {
+                return event(&mut self.session, &mut self.transport, step).map(Some);
+            }
+            if self.has_to_send() {
+                self.transfer()?;
+                continue;
+            }
+            match self.transport.as_mut().map(T::read_ready) {
+                None => return Err(ClientError::NotConnected),
+                Some(Err(error)) => return Err(self.failed(ClientError::Transport(error))),
+                Some(Ok(true)) => self.transfer()?,
+                Some(Ok(false)) => {
+                    self.expire()?;
+                    if !self.has_to_send() {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for the server's answer to what has this identifier: a message of QoS 1 or 2, a
+    /// SUBSCRIBE or an UNSUBSCRIBE. Events that come meanwhile are handed to `on_event`; a message
+    /// is acknowledged once `on_event` has returned.
+    ///
+    /// A subscription the server refused is [`ClientError::Refused`]. The QoS it granted, and
+    /// which of several filters it refused, is told by [`Event::Subscribed`] alone: for that,
+    /// [`receive`](Self::receive).
+    pub fn settle(
+        &mut self,
+        identifier: PacketIdentifier,
+        mut on_event: impl FnMut(Event<'_>),
+    ) -> Result<(), ClientError<T::Error>> {
+        while self.session.is_pending(identifier) {
+            let Some(step) = self.next(None)? else {
+                continue;
+            };
+            match event(&mut self.session, &mut self.transport, step)? {
+                Event::Published(answered) | Event::Unsubscribed(answered)
+                    if answered == identifier =>
+                {
+                    return Ok(());
+                }
+                Event::Subscribed(answered, codes) if answered == identifier => {
+                    return match codes.all_granted() {
+                        true => Ok(()),
+                        false => Err(ClientError::Refused(SubscribeFailure)),
+                    };
+                }
+                other => on_event(other),
+            }
+        }
+        Err(ClientError::NotPending)
+    }
+
+    /// Acknowledges the message that was received last, without asking for the next event: with
+    /// the next [`flush`](Self::flush), or whatever is called next.
+    pub fn acknowledge(&mut self) {
+        self.session.acknowledge();
+    }
+
+    /// Sends what is queued, in one write if the transport takes it.
+    pub fn flush(&mut self) -> Result<(), ClientError<T::Error>> {
+        while self.has_to_send() {
+            self.transfer()?;
+        }
+        Ok(())
+    }
+
+    /// Sends what is queued and DISCONNECT, and drops the transport. The server forgets the will.
+    /// Acknowledges the message that was received last.
+    pub fn disconnect(&mut self) -> Result<(), ClientError<T::Error>> {
+        if self.transport.is_none() {
+            return Err(ClientError::NotConnected);
+        }
+        if self.session.is_connected() {
+            self.session.disconnect()?;
+        }
+        if !self.session.is_connecting() {
+            self.flush()?;
+        }
+        self.session.closed();
+        self.transport = None;
+        Ok(())
+    }
+
+    /// Whether the server has accepted the connection, and it is not known to be over.
+    pub fn is_connected(&self) -> bool {
+        self.session.is_connected()
+    }
+
+    /// Whether this identifier's message or request still waits for the server's answer.
+    pub fn is_pending(&self, identifier: PacketIdentifier) -> bool {
+        self.session.is_pending(identifier)
+    }
+
+    /// Milliseconds that the last answered PINGREQ took.
+    pub fn round_trip(&self) -> Option<u32> {
+        self.session.round_trip()
+    }
+
+    /// The transport, while there is one.
+    pub fn transport(&self) -> Option<&T> {
+        self.transport.as_ref()
+    }
+
+    /// Moves bytes until there is an event; `None` once `until` has passed without one.
+    fn next(&mut self, until: Option<Instant>) -> Result<Option<Step>, ClientError<T::Error>> {
+        loop {
+            if let Some(step) = self.step()? {
+                return Ok(Some(step));
+            }
+            self.transfer()?;
+            if until.is_some_and(|until| until <= self.clock.now()) {
+                return self.step();
+            }
+        }
+    }
+
+    fn step(&mut self) -> Result<Option<Step>, ClientError<T::Error>> {
+        if self.session.is_closed() {
+            return Err(self.failed(ClientError::NotConnected));
+        }
+        self.session
+            .step(self.clock.now())
+            .map_err(|error| self.failed(error.into()))
+    }
+
+    fn expire(&mut self) -> Result<(), ClientError<T::Error>> {
+        self.session
+            .expire(self.clock.now())
+            .map_err(|error| self.failed(error.into()))
+    }
+
+    fn has_to_send(&self) -> bool {
+        self.unflushed || !self.session.transmit().is_empty()
+    }
+
+    /// One piece of input or output: writes what is to be sent, or else flushes what was written,
+    /// or else reads.
+    fn transfer(&mut self) -> Result<(), ClientError<T::Error>> {
+        let Some(transport) = &mut self.transport else {
+            return Err(ClientError::NotConnected);
+        };
+        let (writes, result) = if !self.session.transmit().is_empty() {
+            (true, transport.write(self.session.transmit()))
+        } else if self.unflushed {
+            let flushed = transport.flush();
+            if flushed.is_ok() {
+                self.unflushed = false;
+                return Ok(());
+            }
+            (true, flushed.map(|()| 0))
+        } else {
+            (false, transport.read(self.session.receive_buffer()))
+        };
+        let now = self.clock.now();
+        match result {
+            Ok(0) if writes => Err(self.failed(ClientError::WriteZero)),
+            Ok(0) => Err(self.failed(ClientError::Closed)),
+            Ok(count) if writes => {
+                self.session.transmitted(count, now);
+                self.unflushed = true;
+                Ok(())
+            }
+            Ok(count) => {
+                self.session.received(count, now);
+                // Before CONNACK was looked at, its deadline means nothing.
+                match self.session.is_connected() {
+                    true => self.expire(),
+                    false => Ok(()),
+                }
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Interrupted) => {
+                self.expire()
+            }
+            Err(error) => Err(self.failed(ClientError::Transport(error))),
+        }
+    }
+
+    fn failed(&mut self, error: ClientError<T::Error>) -> ClientError<T::Error> {
+        self.session.closed();
+        self.transport = None;
+        self.unflushed = false;
+        error
+    }
+}
+
+/// The event a step stands for.
+fn event<'s, T, E>(
+    session: &'s mut Session<'_>,
+    transport: &mut Option<T>,
+    step: Step,
+) -> Result<Event<'s>, ClientError<E>> {
+    session.event(step).map_err(|error| {
+        *transport = None;
+        ClientError::Session(error)
+    })
+}
