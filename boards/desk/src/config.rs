@@ -1,0 +1,319 @@
+//! The settings of this device, from a file, the environment and flags: flags beat the environment,
+//! which beats the file. Everything is checked before anything is used.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use monster::settings::{BrokerUrl, Scheme, Settings, TABLE};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// The file that is read when none is named.
+pub const DEFAULT_FILE: &str = "monster.toml";
+
+/// What every variable of the environment that is for us begins with.
+const PREFIX: &str = "MONSTER_";
+/// The variables that are no settings.
+pub const CONFIG_VARIABLE: &str = "MONSTER_CONFIG";
+pub const STATE_VARIABLE: &str = "MONSTER_STATE";
+/// The short name of MONSTER_BROKER_URL.
+const BROKER_VARIABLE: &str = "MONSTER_BROKER";
+/// Names the binary to those who test it.
+const TESTS_VARIABLE: &str = "MONSTER_BIN";
+
+/// The environment, handed in so that tests can have one of their own.
+pub type Environment = Vec<(OsString, OsString)>;
+
+/// Where settings may come from.
+#[derive(Debug, Default)]
+pub struct Sources {
+    /// The file that was asked for; `None`: [`DEFAULT_FILE`] in `folder`, if it exists.
+    pub file: Option<PathBuf>,
+    /// The current folder; empty is that too.
+    pub folder: PathBuf,
+    pub environment: Environment,
+    pub flags: Vec<Flag>,
+}
+
+/// A flag that sets something.
+#[derive(Debug)]
+pub struct Flag {
+    /// As it was written, as in `--id`.
+    pub name: &'static str,
+    pub key: String,
+    pub value: String,
+}
+
+impl Flag {
+    pub fn new(name: &'static str, key: &str, value: &str) -> Self {
+        Flag {
+            name,
+            key: key.to_owned(),
+            value: value.to_owned(),
+        }
+    }
+}
+
+/// What was read.
+#[derive(Debug)]
+pub struct Config {
+    pub settings: Settings,
+    /// The file that was read, if there was one.
+    pub file: Option<PathBuf>,
+    /// What is probably a mistake, but harmless.
+    pub warnings: Vec<String>,
+}
+
+/// One thing that is wrong: where, and what.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Problem {
+    origin: String,
+    what: String,
+}
+
+impl Problem {
+    pub fn new(origin: impl fmt::Display, what: impl fmt::Display) -> Self {
+        Problem {
+            origin: origin.to_string(),
+            what: what.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.origin.is_empty() {
+            f.write_str(&self.what)
+        } else {
+            write!(f, "{}: {}", self.origin, self.what)
+        }
+    }
+}
+
+/// One value, and where it was found.
+#[derive(Debug)]
+struct Entry {
+    origin: String,
+    key: String,
+    value: String,
+}
+
+impl Sources {
+    /// Reads them all.
+    ///
+    /// # Errors
+    /// Everything that is wrong, in the order in which it was read.
+    pub fn load(self) -> Result<Config, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut warnings = Vec::new();
+
+        let file = self.file_to_read();
+        let from_file = match file.as_deref().map(read_file) {
+            Some(Ok(entries)) => entries,
+            Some(Err(problem)) => {
+                problems.push(problem);
+                Vec::new()
+            }
+            None => Vec::new(),
+        };
+        let from_environment = environment_entries(self.environment, &mut problems, &mut warnings);
+        let from_flags = self.flags.into_iter().map(|flag| Entry {
+            origin: flag.name.to_owned(),
+            key: flag.key,
+            value: flag.value,
+        });
+
+        let mut settings = Settings::default();
+        for layer in [from_file, from_environment, from_flags.collect()] {
+            apply(&mut settings, layer, &mut problems);
+        }
+        if problems.is_empty()
+            && let Err(conflict) = settings.validate()
+        {
+            problems.push(Problem::new("", conflict));
+        }
+        if problems.is_empty() {
+            Ok(Config {
+                settings,
+                file,
+                warnings,
+            })
+        } else {
+            Err(problems)
+        }
+    }
+
+    fn file_to_read(&self) -> Option<PathBuf> {
+        self.file.clone().or_else(|| {
+            variable(&self.environment, CONFIG_VARIABLE).or_else(|| {
+                let default = self.folder.join(DEFAULT_FILE);
+                default.exists().then_some(default)
+            })
+        })
+    }
+}
+
+/// The path in a variable of the environment; an empty one is none.
+pub fn variable(environment: &Environment, name: &str) -> Option<PathBuf> {
+    environment
+        .iter()
+        .find(|(key, value)| key == name && !value.is_empty())
+        .map(|(_, value)| PathBuf::from(value))
+}
+
+/// The variable that sets `key`: `broker.url` is `MONSTER_BROKER_URL`.
+pub fn variable_of(key: &str) -> String {
+    format!("{PREFIX}{}", key.replace('.', "_").to_uppercase())
+}
+
+/// Sets what one source says, over what weaker ones said.
+fn apply(settings: &mut Settings, layer: Vec<Entry>, problems: &mut Vec<Problem>) {
+    forget_what_a_new_broker_replaces(settings, &layer);
+    let (version, rest): (Vec<_>, Vec<_>) =
+        layer.into_iter().partition(|entry| entry.key == "version");
+    for entry in version {
+        if let Err(error) = settings.set(&entry.key, &entry.value) {
+            // Settings of a newer Monster: what else is in there cannot be judged.
+            return problems.push(Problem::new(entry.origin, error));
+        }
+    }
+    for entry in rest {
+        if let Err(error) = settings.set(&entry.key, &entry.value) {
+            problems.push(Problem::new(entry.origin, error));
+        }
+    }
+}
+
+/// A URL with a user takes the place of a user, a password from a weaker source, and one without TLS
+/// that of its CA. Within one source, `broker.user` wins over the URL.
+fn forget_what_a_new_broker_replaces(settings: &mut Settings, layer: &[Entry]) {
+    let Some(url) = layer
+        .iter()
+        .rfind(|entry| entry.key == "broker.url")
+        .and_then(|entry| BrokerUrl::parse(&entry.value).ok())
+    else {
+        return;
+    };
+    let default = Settings::default().broker;
+    if !url.user().is_empty() {
+        settings.broker.user = default.user;
+        settings.broker.password = default.password;
+    }
+    if url.scheme() == Scheme::Mqtt {
+        settings.broker.ca = default.ca;
+    }
+}
+
+fn environment_entries(
+    environment: Environment,
+    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<String>,
+) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    for (name, value) in environment {
+        let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else {
+            continue;
+        };
+        if [CONFIG_VARIABLE, STATE_VARIABLE, TESTS_VARIABLE].contains(&name) {
+            continue;
+        }
+        let setting = TABLE.iter().find(|setting| {
+            name == variable_of(setting.key())
+                || (name == BROKER_VARIABLE && setting.key() == "broker.url")
+        });
+        let Some(setting) = setting else {
+            // No error: whoever runs this in a container may not choose all variables.
+            warnings.push(format!(
+                "{name}: no setting has this name; `monster settings` lists them"
+            ));
+            continue;
+        };
+        match value.into_string() {
+            Ok(value) => entries.push(Entry {
+                origin: name.to_owned(),
+                key: setting.key().to_owned(),
+                value,
+            }),
+            Err(_) => problems.push(Problem::new(name, "it is not UTF-8")),
+        }
+    }
+    // The long name of the broker's URL wins over the short one.
+    entries.sort_by_key(|entry| entry.origin != BROKER_VARIABLE);
+    entries
+}
+
+fn read_file(path: &Path) -> Result<Vec<Entry>, Problem> {
+    let problem = |what: &dyn fmt::Display| Problem::new(path.display(), what);
+    let bytes = fs::read(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => problem(&"there is no such file"),
+        _ => problem(&format!("cannot be read: {error}")),
+    })?;
+    let text = String::from_utf8(bytes).map_err(|_| problem(&"it is not UTF-8"))?;
+    let table = DeTable::parse(&text).map_err(|error| {
+        // Not the error itself: it would show the line, in which a password may stand.
+        let line = error.span().map_or(1, |span| line_of(&text, span.start));
+        Problem::new(
+            format_args!("{}:{line}", path.display()),
+            format_args!("it is not TOML: {}", error.message()),
+        )
+    })?;
+    let mut found = Vec::new();
+    flatten("", table.get_ref(), &mut found);
+    found.sort_by_key(|(position, ..)| *position);
+    found
+        .into_iter()
+        .map(|(position, key, value)| {
+            let origin = format!("{}:{}", path.display(), line_of(&text, position));
+            match value {
+                Some(value) => Ok(Entry { origin, key, value }),
+                None => Err(Problem::new(
+                    origin,
+                    format_args!(
+                        "{key}: a value is text, a number, true or false, or a list of texts"
+                    ),
+                )),
+            }
+        })
+        .collect()
+}
+
+fn line_of(text: &str, position: usize) -> usize {
+    1 + text.bytes().take(position).filter(|b| *b == b'\n').count()
+}
+
+/// Tables within tables as dotted keys, each with its position and the text of its value.
+fn flatten(prefix: &str, table: &DeTable<'_>, found: &mut Vec<(usize, String, Option<String>)>) {
+    for (name, value) in table {
+        let key = format!("{prefix}{}", name.get_ref());
+        match value.get_ref() {
+            DeValue::Table(inner) => flatten(&format!("{key}."), inner, found),
+            other => found.push((name.span().start, key, text_of(other))),
+        }
+    }
+}
+
+/// The text a setting is set from; `None` if it can be no setting's.
+fn text_of(value: &DeValue<'_>) -> Option<String> {
+    match value {
+        DeValue::String(text) => Some(text.to_string()),
+        DeValue::Integer(number) => Some(number.to_string()),
+        DeValue::Float(number) => Some(number.as_str().to_owned()),
+        DeValue::Boolean(value) => Some(value.to_string()),
+        DeValue::Array(items) => {
+            let names: Option<Vec<&str>> = items.iter().map(name_in_list).collect();
+            Some(names?.join(","))
+        }
+        DeValue::Datetime(_) | DeValue::Table(_) => None,
+    }
+}
+
+/// A list is given to a setting as one text with commas in between, so no item may hold one.
+fn name_in_list<'a>(item: &'a Spanned<DeValue<'_>>) -> Option<&'a str> {
+    item.get_ref().as_str().filter(|name| !name.contains(','))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,273 @@
+//! `monster run`: the loop round the device. It has no logic of its own: what happens goes in, what
+//! the device wants is carried out.
+
+use std::time::Duration;
+
+use monster::device::{Device, Input, Output, RECEIVE_BUFFER, ResetReason, SEND_BUFFER, Start};
+use monster::identity::DeviceId;
+use monster::memory::Memory;
+use monster::settings::Settings;
+use monster::settings::value::LogLevel;
+use tokio::time::{Instant as SystemInstant, sleep_until};
+use umqtt::Clock as _;
+
+use crate::clock::Clock;
+use crate::console::Console;
+use crate::identity::random_bytes;
+use crate::keys::{Key, Keys, give_terminal_back};
+use crate::link::{Link, LinkEvent};
+use crate::pins::Pins;
+use crate::signals::{Signal, Signals};
+use crate::store::Store;
+use crate::style::{GOOD, STRONG};
+use crate::transport::Endpoint;
+
+/// How long the device may take to say goodbye.
+const STOP_TIMEOUT: Duration = Duration::from_secs(3);
+/// The exit code of a program that Ctrl-C ended (128 and the signal's number).
+const INTERRUPTED: i32 = 130;
+
+/// What the device runs with, whatever becomes of it.
+pub struct Board {
+    pub settings: Settings,
+    pub id: DeviceId,
+    pub endpoint: Endpoint,
+    pub store: Store,
+    pub console: Console,
+}
+
+/// Why a device ended.
+enum End {
+    Stopped,
+    Restart(ResetReason),
+}
+
+impl Board {
+    /// Runs the device until somebody stops it. A restart is one within this process.
+    pub async fn run(self, mut keys: Option<Keys>) {
+        let mut signals = Signals::listen();
+        let mut pins = Pins::new(self.settings.climate.kind);
+        let mut reset = ResetReason::PowerOn;
+        while let End::Restart(reason) = self
+            .run_once(reset, &mut pins, &mut keys, &mut signals)
+            .await
+        {
+            self.console.log(LogLevel::Info, "restarting");
+            reset = reason;
+        }
+    }
+
+    async fn run_once(
+        &self,
+        reset: ResetReason,
+        pins: &mut Pins,
+        keys: &mut Option<Keys>,
+        signals: &mut Signals,
+    ) -> End {
+        let clock = Clock::new();
+        // Its times were those of the last device.
+        pins.let_go();
+        let mut receive = [0; RECEIVE_BUFFER];
+        let mut send = [0; SEND_BUFFER];
+        let start = self.start(reset);
+        let mut running = Running {
+            board: self,
+            device: Device::new(start, &mut receive, &mut send, clock.now()),
+            link: Link::Down,
+            network: true,
+            pins,
+            clock,
+            stopping: None,
+        };
+        loop {
+            if let Some(end) = running.carry_out().await {
+                return end;
+            }
+            let wake = running.wake();
+            tokio::select! {
+                event = running.link.event(&mut running.device) => running.link_event(event),
+                key = next_key(keys) => match key {
+                    Some(Key::Quit) => running.stop(),
+                    Some(Key::Interrupt) => running.interrupted(),
+                    Some(key) => running.key(key),
+                    None => *keys = None,
+                },
+                signal = signals.next() => match signal {
+                    Signal::Interrupt => running.interrupted(),
+                    Signal::Terminate => running.stop(),
+                },
+                () = sleep_until(wake.unwrap_or_else(SystemInstant::now)), if wake.is_some() => {}
+            }
+            while let Some(pressed) = running.pins.button_edge(running.clock.now()) {
+                running.tell(Input::Button { pressed });
+            }
+        }
+    }
+
+    fn start(&self, reset: ResetReason) -> Start {
+        let mut warnings = Vec::new();
+        let mut memory = Memory::default();
+        for (key, bytes) in self.store.load(&mut warnings) {
+            if let Err(error) = memory.load(key, &bytes) {
+                warnings.push(error.to_string());
+            }
+        }
+        let boots = self.store.count_boot(&mut warnings);
+        for warning in warnings {
+            self.console.log(LogLevel::Warn, warning);
+        }
+        Start {
+            settings: self.settings.clone(),
+            id: self.id.clone(),
+            // Without chance the waits are the same as another device's, which is no reason to stop.
+            seed: random_bytes().map_or(0, u64::from_le_bytes),
+            reset,
+            boots,
+            memory,
+            button_pressed: false,
+        }
+    }
+}
+
+async fn next_key(keys: &mut Option<Keys>) -> Option<Key> {
+    match keys {
+        Some(keys) => keys.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// One life of the device.
+struct Running<'a, 'b> {
+    board: &'a Board,
+    device: Device<'b>,
+    link: Link,
+    /// Whether the simulated network is there.
+    network: bool,
+    pins: &'a mut Pins,
+    clock: Clock,
+    /// Since when the device is asked to stop.
+    stopping: Option<SystemInstant>,
+}
+
+impl Running<'_, '_> {
+    /// Does what the device wants, until it wants nothing more; or returns how it ended.
+    async fn carry_out(&mut self) -> Option<End> {
+        if self
+            .stopping
+            .is_some_and(|since| since.elapsed() >= STOP_TIMEOUT)
+        {
+            self.say(LogLevel::Warn, "stopped without a goodbye");
+            return Some(End::Stopped);
+        }
+        while let Some(output) = self.device.poll(self.clock.now()) {
+            match output {
+                Output::Connect => self.link.open(&self.board.endpoint),
+                Output::Close => self.link.close().await,
+                Output::Switch { level } => {
+                    let level = if level { "high" } else { "low" };
+                    self.say(LogLevel::Debug, format_args!("the switch's pin is {level}"));
+                }
+                Output::Measure => {
+                    let pulses = self.pins.measure();
+                    self.tell(Input::Pulses(&pulses));
+                }
+                Output::Save(record) => {
+                    let saved = self.board.store.save(record.key, &record.bytes);
+                    match saved {
+                        Ok(()) => self.tell(Input::Saved(record.key)),
+                        Err(error) => {
+                            self.say(LogLevel::Error, format_args!("cannot store: {error}"));
+                            self.tell(Input::SaveFailed(record.key));
+                        }
+                    }
+                }
+                Output::Identify => {
+                    let id = &self.board.id;
+                    let text = format!("\x07{STRONG}{GOOD}*** this is {id} ***{GOOD:#}{STRONG:#}");
+                    self.say(LogLevel::Info, text);
+                }
+                Output::Log(line) => self.say(line.level, line.text),
+                Output::Restart(reason) => {
+                    self.link.close().await;
+                    return Some(End::Restart(reason));
+                }
+                Output::Stopped => {
+                    self.link.close().await;
+                    return Some(End::Stopped);
+                }
+            }
+        }
+        None
+    }
+
+    /// When something is due, if nothing happens before.
+    fn wake(&self) -> Option<SystemInstant> {
+        let due = [self.device.deadline(), self.pins.deadline()];
+        let due = due.into_iter().flatten().min();
+        let stop = self.stopping.map(|since| since + STOP_TIMEOUT);
+        [due.map(|due| self.clock.system(due)), stop]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    fn link_event(&mut self, event: LinkEvent) {
+        let now = self.clock.now();
+        match event {
+            LinkEvent::Wrote(count) => self.device.transmitted(count, now),
+            LinkEvent::Read(count) => self.device.received(count, now),
+            LinkEvent::Opened(ip) => self.tell(Input::Connected { ip }),
+            LinkEvent::OpenFailed(reason) => self.tell(Input::ConnectFailed(&reason)),
+            LinkEvent::Closed(reason) => self.tell(Input::Closed(&reason)),
+        }
+    }
+
+    fn key(&mut self, key: Key) {
+        let now = self.clock.now();
+        match key {
+            Key::Press => self.pins.press(now),
+            Key::Hold => self.pins.hold(now),
+            Key::Warmer | Key::Colder => {
+                let reading = self.pins.change_temperature(key == Key::Warmer);
+                let celsius = reading.celsius();
+                self.say(
+                    LogLevel::Info,
+                    format_args!("the sensor is at {celsius} °C"),
+                );
+            }
+            Key::Network => {
+                self.network = !self.network;
+                if !self.network {
+                    self.link.cut();
+                }
+                self.tell(Input::Network(self.network));
+            }
+            Key::Quit | Key::Interrupt => {}
+        }
+    }
+
+    /// Asks the device to stop. Whoever asks twice does not want to wait.
+    fn interrupted(&mut self) {
+        if self.stopping.is_some() {
+            give_terminal_back();
+            std::process::exit(INTERRUPTED);
+        }
+        self.stop();
+    }
+
+    fn stop(&mut self) {
+        if self.stopping.is_none() {
+            self.stopping = Some(SystemInstant::now());
+            self.say(LogLevel::Info, "stopping");
+            self.tell(Input::Stop);
+        }
+    }
+
+    fn tell(&mut self, input: Input<'_>) {
+        self.device.handle(input, self.clock.now());
+    }
+
+    fn say(&self, level: LogLevel, text: impl std::fmt::Display) {
+        self.board.console.log(level, text);
+    }
+}

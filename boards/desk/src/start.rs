@@ -1,0 +1,107 @@
+//! `monster run` up to its loop: who the device is, where its broker is, and what it runs with.
+
+use std::io;
+use std::path::Path;
+
+use monster::settings::BrokerUrl;
+use monster::settings::value::LogLevel;
+
+use crate::Failure;
+use crate::banner::{self, Banner};
+use crate::broker;
+use crate::cli::RunArgs;
+use crate::config::{Config, STATE_VARIABLE, Sources, variable};
+use crate::console::Console;
+use crate::identity::{MACHINE_ID, own_id};
+use crate::keys::Keys;
+use crate::run::Board;
+use crate::send;
+use crate::state::{StateFolder, default_folder};
+use crate::store::Store;
+use crate::transport::Endpoint;
+
+/// `monster run`, until somebody stops it.
+pub fn run(args: &RunArgs) -> Result<(), Failure> {
+    let environment = std::env::vars_os().collect();
+    let state = args
+        .state
+        .clone()
+        .or_else(|| variable(&environment, STATE_VARIABLE))
+        .or_else(default_folder)
+        .ok_or_else(|| {
+            Failure::usage(
+                "there is no folder to keep the device's state in: --state DIR names one",
+            )
+        })?;
+    let config = Sources {
+        file: args.config.clone(),
+        environment,
+        flags: args.flags().map_err(|problem| vec![problem])?,
+        ..Sources::default()
+    };
+    let Config {
+        mut settings,
+        mut warnings,
+        ..
+    } = config.load()?;
+
+    let state = StateFolder::open(state).map_err(Failure::failed)?;
+    let id = match &settings.id {
+        Some(id) => id.clone(),
+        None => own_id(state.path(), Path::new(MACHINE_ID), &mut warnings).map_err(|error| {
+            Failure::failed(format_args!("there is no id: {error}; give one: --id ID"))
+        })?,
+    };
+    settings.id = Some(id.clone());
+    settings.validate().map_err(Failure::usage)?;
+
+    let own_broker = match settings.broker.url {
+        Some(_) => None,
+        None => Some(broker::start().map_err(no_broker)?),
+    };
+    if let Some(own) = &own_broker {
+        let url = format!("mqtt://{}", own.address());
+        settings.broker.url = BrokerUrl::parse(&url).ok();
+    }
+    let endpoint = Endpoint::new(&settings.broker).map_err(Failure::usage)?;
+
+    let console = Console::new(settings.log.level);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::failed)?;
+    let keys = Keys::listen();
+    let banner = Banner {
+        id: &id,
+        settings: &settings,
+        own_broker: own_broker.is_some(),
+        send_finds_broker: send::broker(Sources::default()).is_ok_and(|b| b == settings.broker),
+        state: state.path(),
+        program: &banner::program(),
+        has_keys: keys.is_some(),
+    };
+    console.banner(&banner.to_string());
+    for warning in warnings {
+        console.log(LogLevel::Warn, warning);
+    }
+    let board = Board {
+        settings,
+        id,
+        endpoint,
+        store: Store::new(state.path()),
+        console,
+    };
+    runtime.block_on(board.run(keys));
+    // A name that is still being looked up must not hold up the end.
+    runtime.shutdown_background();
+    Ok(())
+}
+
+fn no_broker(error: io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::Unsupported => Failure::usage(error),
+        _ => Failure::failed(format_args!(
+            "the broker for this computer cannot be started: {error}; name another: --broker URL"
+        )),
+    }
+}

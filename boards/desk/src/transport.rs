@@ -1,0 +1,197 @@
+//! Connections to a broker: TCP, or TLS over it, with the broker's certificate and name checked.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use monster::settings::{BrokerSettings, Scheme};
+use rustls_native_certs::load_native_certs;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{self, CertificateError, ClientConfig, RootCertStore};
+
+/// How long one of several addresses may take, so that one that is dead does not use up the time
+/// for all.
+const ADDRESS_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Bytes both ways, in order.
+pub trait Connection: AsyncRead + AsyncWrite + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Unpin> Connection for T {}
+
+/// An open connection.
+pub struct Opened {
+    pub connection: Box<dyn Connection>,
+    /// The address of our end.
+    pub ip: Option<IpAddr>,
+}
+
+/// A broker, and all that is needed to connect to it.
+#[derive(Clone)]
+pub struct Endpoint {
+    host: String,
+    port: u16,
+    tls: Option<(TlsConnector, ServerName<'static>)>,
+}
+
+impl Endpoint {
+    /// The broker in the settings. For TLS the CAs are read here, once.
+    ///
+    /// # Errors
+    /// There is no broker, there are no CAs, or the host is no name that a certificate could have.
+    pub fn new(settings: &BrokerSettings) -> Result<Self, EndpointError> {
+        let url = settings.url.as_ref().ok_or(EndpointError::NoBroker)?;
+        let tls = match url.scheme() {
+            Scheme::Mqtt => None,
+            Scheme::Mqtts => {
+                let name = ServerName::try_from(url.host().to_owned())
+                    .map_err(|_| EndpointError::Host(url.host().to_owned()))?;
+                Some((tls_connector(settings.ca.as_str())?, name))
+            }
+        };
+        Ok(Endpoint {
+            host: url.host().to_owned(),
+            port: url.port(),
+            tls,
+        })
+    }
+
+    /// Connects. The error says why not, for a person.
+    ///
+    /// Cancelling it gives up.
+    pub async fn open(self) -> Result<Opened, String> {
+        let stream = self.open_tcp().await.map_err(|error| explained(&error))?;
+        let ip = stream.local_addr().ok().map(|address| address.ip());
+        let connection: Box<dyn Connection> = match self.tls {
+            None => Box::new(stream),
+            Some((connector, name)) => Box::new(
+                connector
+                    .connect(name, stream)
+                    .await
+                    .map_err(|error| explained(&error))?,
+            ),
+        };
+        Ok(Opened { connection, ip })
+    }
+
+    async fn open_tcp(&self) -> io::Result<TcpStream> {
+        let addresses: Vec<SocketAddr> = lookup_host((self.host.as_str(), self.port))
+            .await
+            .map_err(|error| io::Error::other(format!("{} is not found: {error}", self.host)))?
+            .collect();
+        let mut last = io::Error::other(format!("{} has no address", self.host));
+        for (position, address) in addresses.iter().enumerate() {
+            let connecting = TcpStream::connect(address);
+            let connected = if position + 1 == addresses.len() {
+                connecting.await
+            } else {
+                timeout(ADDRESS_TIMEOUT, connecting)
+                    .await
+                    .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+            };
+            match connected {
+                Ok(stream) => {
+                    // A packet leaves when it is written, not when the last one is acknowledged.
+                    stream.set_nodelay(true)?;
+                    return Ok(stream);
+                }
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+}
+
+fn tls_connector(ca: &str) -> Result<TlsConnector, EndpointError> {
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(EndpointError::Tls)?
+        .with_root_certificates(match ca {
+            "" => system_cas()?,
+            file => cas_in(file)?,
+        })
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+fn system_cas() -> Result<RootCertStore, EndpointError> {
+    let found = load_native_certs();
+    let mut cas = RootCertStore::empty();
+    cas.add_parsable_certificates(found.certs);
+    if cas.is_empty() {
+        return Err(EndpointError::NoSystemCas);
+    }
+    Ok(cas)
+}
+
+fn cas_in(file: &str) -> Result<RootCertStore, EndpointError> {
+    let failed = |why: &dyn fmt::Display| EndpointError::Ca(file.to_owned(), why.to_string());
+    let mut cas = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(file).map_err(|error| failed(&error))? {
+        let certificate = certificate.map_err(|error| failed(&error))?;
+        cas.add(certificate).map_err(|error| failed(&error))?;
+    }
+    if cas.is_empty() {
+        return Err(failed(&"there is no certificate in it"));
+    }
+    Ok(cas)
+}
+
+/// Why no connection can ever be made with these settings.
+#[derive(Debug)]
+pub enum EndpointError {
+    /// This file, and why not.
+    Ca(String, String),
+    NoBroker,
+    NoSystemCas,
+    Host(String),
+    Tls(rustls::Error),
+}
+
+impl fmt::Display for EndpointError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            EndpointError::Ca(file, why) => write!(
+                f,
+                "broker.ca = {file:?}: {why}; allowed: a file with the certificates of CAs in PEM"
+            ),
+            EndpointError::NoBroker => f.write_str("no broker is set"),
+            EndpointError::NoSystemCas => f.write_str(
+                "this system has no certificates of CAs, and mqtts:// needs one: name its file \
+                 with --ca FILE, or install the system's (ca-certificates)",
+            ),
+            EndpointError::Host(host) => write!(
+                f,
+                "broker.url: {host:?} is a host that no certificate can be for"
+            ),
+            EndpointError::Tls(error) => write!(f, "TLS cannot be used: {error}"),
+        }
+    }
+}
+
+/// What an error of a connection means, in a few words.
+pub fn explained(error: &io::Error) -> String {
+    let tls = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match tls {
+        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+            "no known CA vouches for the broker's certificate (--ca FILE names one)".to_owned()
+        }
+        Some(rustls::Error::InvalidMessage(_)) => "the broker does not speak TLS there".to_owned(),
+        Some(tls) => tls.to_string(),
+        None => match error.kind() {
+            io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+            io::ErrorKind::ConnectionReset => "connection reset".to_owned(),
+            io::ErrorKind::UnexpectedEof => "closed by the broker".to_owned(),
+            io::ErrorKind::TimedOut => "timed out".to_owned(),
+            _ => error.to_string(),
+        },
+    }
+}
