@@ -3,6 +3,9 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+#[cfg(feature = "std")]
+extern crate std as libstd;
+
 pub mod asynch;
 pub mod blocking;
 mod clock;
@@ -12,6 +15,9 @@ mod keep_alive;
 mod outbox;
 mod packet;
 mod session;
+pub mod simple;
+#[cfg(feature = "std")]
+pub mod std;
 mod time;
 
 pub use clock::{Clock, Timer};
