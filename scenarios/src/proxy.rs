@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -151,7 +151,7 @@ impl Proxy {
                 .shared
                 .changed
                 .wait_timeout(state, TICK)
-                .expect("no thread of the proxy panics holding its state")
+                .unwrap_or_else(PoisonError::into_inner)
                 .0;
         }
     }
@@ -191,9 +191,8 @@ struct Cut {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state
-            .lock()
-            .expect("no thread of the proxy panics holding its state")
+        // A wait in vain panics with the state in its hands; the proxy must still be dropped.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

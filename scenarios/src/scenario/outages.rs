@@ -155,8 +155,12 @@ pub fn a_cut_in_the_middle_of_any_packet_is_survived(world: &World<'_>) {
         reply,
         serde_json::json!({ "id": "c1", "ok": true, "state": "on" })
     );
-    Publish::new(World::ID, "toggle").to(&broker);
-    observer.expect_text(&tree("/switch/0"), SOON, "off");
+    let command = r#"{"command":"toggle","id":"c2"}"#;
+    Publish::new(tree("/switch/0/set"), command)
+        .qos(1)
+        .to(&broker);
+    let reply = observer.next(&tree("/reply"), SOON).json();
+    assert_eq!(reply["state"], "off", "it was on until this toggle");
 }
 
 pub fn a_half_open_network_is_noticed_by_the_keep_alive(world: &World<'_>) {
