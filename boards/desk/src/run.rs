@@ -52,7 +52,6 @@ impl Board {
             .run_once(reset, &mut pins, &mut keys, &mut signals)
             .await
         {
-            self.console.log(LogLevel::Info, "restarting");
             reset = reason;
         }
     }
