@@ -15,8 +15,7 @@ use crate::style;
 #[command(
     name = "monster",
     version,
-    about = "This computer as an MQTT switch, button and climate sensor.",
-    long_about = "This computer as an MQTT switch, button and climate sensor.\n\n\
+    about = "This computer as an MQTT switch, button and climate sensor.\n\n\
         `monster` alone starts the device. If no broker is set, it brings its own, on this \
         computer only, and says how to talk to it.",
     after_help = AFTER_HELP,

@@ -22,13 +22,13 @@ pub fn page(config: &Config) -> String {
         "{STRONG}Settings{STRONG:#} {FAINT}from {source}{FAINT:#}"
     );
     let width = TABLE.iter().map(|s| s.key().len()).max().unwrap_or(0);
-    let mut group = "";
+    let mut last_group = None;
     for setting in TABLE {
-        let of_setting = setting.key().split_once('.').map_or("", |(group, _)| group);
-        if of_setting != group || group.is_empty() {
+        let group = setting.key().split_once('.').map(|(group, _)| group);
+        if last_group != Some(group) {
             page.push('\n');
-            group = of_setting;
         }
+        last_group = Some(group);
         entry(&mut page, setting, &config.settings, width);
     }
     page
@@ -39,24 +39,23 @@ fn entry(page: &mut String, setting: &Setting, settings: &Settings, width: usize
     let value = setting.show(settings).to_string();
     let default = setting.show(&Settings::default()).to_string();
     let _ = write!(page, "{STRONG}{key:width$}{STRONG:#}  ");
-    let _ = if value == default {
-        writeln!(page, "{}{FAINT}  (default){FAINT:#}", shown(&value))
+    let (value, default) = if value == default {
+        (shown(&value), "default".to_owned())
     } else {
-        let (value, default) = (shown(&value), shown(&default));
-        writeln!(
-            page,
-            "{GOOD}{value}{GOOD:#}{FAINT}  (default: {default}){FAINT:#}"
-        )
+        let default = format!("default: {}", shown(&default));
+        (format!("{GOOD}{}{GOOD:#}", shown(&value)), default)
     };
+    let _ = writeln!(page, "{value}  {FAINT}({default}){FAINT:#}");
     let _ = writeln!(page, "{:width$}  {}", "", setting.meaning());
-    let _ = writeln!(page, "{:width$}  {FAINT}{}{FAINT:#}", "", setting.allowed());
+    let allowed = setting.allowed();
+    let _ = writeln!(page, "{:width$}  {FAINT}allowed: {allowed}{FAINT:#}", "");
 }
 
 /// A value as a person sees it: that there is none must be seen too.
 fn shown(value: &str) -> String {
-    if value.is_empty() {
-        "-".to_owned()
-    } else {
-        value.escape_debug().to_string()
+    match value {
+        "" | "(not set)" => "not set".to_owned(),
+        "(set)" => "set, not shown".to_owned(),
+        value => value.escape_debug().to_string(),
     }
 }

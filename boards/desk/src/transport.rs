@@ -15,7 +15,7 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{self, CertificateError, ClientConfig, RootCertStore};
 
@@ -175,9 +175,13 @@ fn system_cas() -> Result<RootCertStore, EndpointError> {
 
 fn cas_in(file: &str) -> Result<RootCertStore, EndpointError> {
     let failed = |why: &dyn fmt::Display| EndpointError::Ca(file.to_owned(), why.to_string());
+    let unreadable = |error| match error {
+        pem::Error::Io(error) => failed(&error),
+        error => failed(&error),
+    };
     let mut cas = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(file).map_err(|error| failed(&error))? {
-        let certificate = certificate.map_err(|error| failed(&error))?;
+    for certificate in CertificateDer::pem_file_iter(file).map_err(unreadable)? {
+        let certificate = certificate.map_err(unreadable)?;
         cas.add(certificate).map_err(|error| failed(&error))?;
     }
     if cas.is_empty() {
@@ -224,9 +228,9 @@ pub fn explained(error: &io::Error) -> String {
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match tls {
-        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
-            "no known CA vouches for the broker's certificate (--ca FILE names one)".to_owned()
-        }
+        Some(rustls::Error::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::BadSignature,
+        )) => "no known CA vouches for the broker's certificate (--ca FILE names one)".to_owned(),
         Some(rustls::Error::InvalidMessage(_)) => "the broker does not speak TLS there".to_owned(),
         Some(tls) => tls.to_string(),
         None => match error.kind() {
@@ -238,3 +242,6 @@ pub fn explained(error: &io::Error) -> String {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;
