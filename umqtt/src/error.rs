@@ -7,15 +7,15 @@ use crate::packet::ProtocolError;
 use crate::packet::connect::ConnectReturnCode;
 use crate::packet::subscribe::SubscribeFailure;
 
-/// Why a session's connection is over, from [`Session::poll`]. The caller closes it.
+/// Why a session's connection is over, from [`Session::poll`](crate::Session::poll). The caller closes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
     /// The server refused the CONNECT.
     Refused(ConnectReturnCode),
-    /// No CONNACK came within [`Connect::connack_timeout`].
+    /// No CONNACK came within [`Connect::connack_timeout`](crate::Connect::connack_timeout).
     ConnackTimeout,
-    /// Nothing came within [`Connect::ping_timeout`] after a PINGREQ.
+    /// Nothing came within [`Connect::ping_timeout`](crate::Connect::ping_timeout) after a PINGREQ.
     PingTimeout,
     /// The server sent what no server may send.
     Protocol(ProtocolError),

@@ -1,4 +1,4 @@
-//! A small MQTT client (docs follow).
+#![doc = include_str!("../README.md")]
 #![no_std]
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
