@@ -60,6 +60,29 @@ impl Task {
         self
     }
 
+    /// Without this variable of our own environment.
+    pub fn env_remove(mut self, key: &str) -> Self {
+        self.0.env_remove(key);
+        self
+    }
+
+    /// Runs it to its end and returns what it printed; its messages go where ours do.
+    pub fn output(mut self) -> Result<String, Failed> {
+        let shown = self.shown();
+        let output = self.0.stderr(Stdio::inherit()).output();
+        let output = output.map_err(|error| Failed::Start(shown.clone(), error))?;
+        if output.status.success() {
+            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        } else {
+            Err(Failed::Exit(shown, output.status))
+        }
+    }
+
+    /// The command itself, for who has to talk to the program while it runs.
+    pub fn command(self) -> Command {
+        self.0
+    }
+
     /// Runs it to its end; its output goes where ours does.
     pub fn run(self) -> Result<(), Failed> {
         self.each_line(|_| {})

@@ -2,7 +2,10 @@
 
 mod command;
 mod packages;
+mod record;
+mod size;
 mod test;
+mod toolchain;
 
 use std::process::ExitCode;
 
@@ -40,6 +43,8 @@ enum Task {
     /// Measure the time from a command to its reply against a raw socket through the same broker,
     /// and the CPU an idle device takes.
     Figures,
+    /// Measure what the MQTT client costs on a small machine, in flash and RAM; fail if it grew.
+    Size(size::Options),
 }
 
 fn main() -> ExitCode {
@@ -47,6 +52,7 @@ fn main() -> ExitCode {
         Task::Test => test::everything(),
         Task::Setup => packages::install(),
         Task::Sim { seed, hours, more } => sim(seed, hours, &more),
+        Task::Size(options) => size::size(options),
         Task::Figures => packages::install().and_then(|()| test::figures()),
     };
     match result {

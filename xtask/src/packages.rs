@@ -11,9 +11,15 @@ const PROGRAMS: [(&str, &str); 3] = [
     ("mosquitto_sub", "mosquitto-clients"),
 ];
 
-/// Installs what is missing, with `apt-get`; says what to do where there is none.
+/// Installs what the tests need.
 pub fn install() -> Result<(), Failed> {
-    let mut packages: Vec<&str> = PROGRAMS
+    install_missing(&PROGRAMS)
+}
+
+/// Installs the packages of those programs that are missing, with `apt-get`; says what to do where
+/// there is none. A program is a name on the path, or the path of a file.
+pub fn install_missing(programs: &[(&str, &'static str)]) -> Result<(), Failed> {
+    let mut packages: Vec<&str> = programs
         .iter()
         .filter(|(program, _)| !is_installed(program))
         .map(|(_, package)| *package)
@@ -25,10 +31,11 @@ pub fn install() -> Result<(), Failed> {
     let names = packages.join(" ");
     if !is_installed("apt-get") {
         return Err(Failed::Advice(format!(
-            "the tests need {names}, and there is no apt-get to install it with. Install it by hand \
+            "this needs {names}, and there is no apt-get to install it with. Install it by hand \
              (as `brew install mosquitto` does) and start again."
         )));
     }
+    eprintln!("installing {names}");
     apt_get(&["update", "--quiet"])?;
     apt_get(
         &[
@@ -45,7 +52,9 @@ fn apt_get(words: &[&str]) -> Result<(), Failed> {
     } else {
         program("sudo").args(["apt-get"]).args(words)
     };
-    task.env("DEBIAN_FRONTEND", "noninteractive").run()
+    // What it says is for nobody, unless it fails: some tasks print figures for other programs.
+    let task = task.env("DEBIAN_FRONTEND", "noninteractive");
+    task.output().map(drop)
 }
 
 fn is_root() -> bool {

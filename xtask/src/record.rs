@@ -1,0 +1,130 @@
+//! Figures written down in the repository: one that got worse fails.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::command::{Failed, root};
+
+/// What a figure may be larger than its record, in percent: compilers and machines differ a little.
+const MARGIN: f64 = 2.0;
+
+/// A file of lines `key,figure,figure`; a key may have commas of its own.
+pub struct Record {
+    path: PathBuf,
+    header: String,
+    lines: Vec<(String, [f64; 2])>,
+}
+
+/// How a measured figure stands to its record.
+pub enum Verdict {
+    /// It was never written down.
+    Unknown,
+    Within,
+    /// What it was, and what it is.
+    Worse(f64, f64),
+}
+
+impl Record {
+    /// Reads the file of this path in the repository; there need not be one.
+    pub fn read(path: &str) -> Self {
+        let path = root().join(path);
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let mut lines = text.lines();
+        let header = lines.next().unwrap_or_default().to_owned();
+        let lines = lines.filter_map(parse).collect();
+        Record {
+            path,
+            header,
+            lines,
+        }
+    }
+
+    /// Compares what was measured under `key`.
+    pub fn judge(&self, key: &str, figures: [f64; 2]) -> Verdict {
+        let Some((_, known)) = self.lines.iter().find(|(name, _)| name == key) else {
+            return Verdict::Unknown;
+        };
+        let limit = |known: f64| known * (1.0 + MARGIN / 100.0);
+        let worse = known
+            .iter()
+            .zip(figures)
+            .find(|&(&known, figure)| figure > limit(known));
+        match worse {
+            Some((&known, figure)) => Verdict::Worse(known, figure),
+            None => Verdict::Within,
+        }
+    }
+
+    /// Notes what was measured under `key`, in place of what was known.
+    pub fn note(&mut self, key: &str, figures: [f64; 2]) {
+        match self.lines.iter_mut().find(|(name, _)| name == key) {
+            Some((_, known)) => *known = figures,
+            None => self.lines.push((key.to_owned(), figures)),
+        }
+    }
+
+    /// Writes the file, with `header` as its first line if it is new.
+    pub fn write(mut self, header: &str) -> Result<(), Failed> {
+        if self.header.is_empty() {
+            self.header = header.to_owned();
+        }
+        self.lines.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let mut text = self.header;
+        for (key, [a, b]) in self.lines {
+            text.push_str(&format!("\n{key},{a},{b}"));
+        }
+        text.push('\n');
+        fs::write(&self.path, text)
+            .map_err(|error| Failed::Start(format!("write {}", self.path.display()), error))
+    }
+}
+
+fn parse(line: &str) -> Option<(String, [f64; 2])> {
+    let (rest, second) = line.rsplit_once(',')?;
+    let (key, first) = rest.rsplit_once(',')?;
+    Some((key.to_owned(), [first.parse().ok()?, second.parse().ok()?]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> Record {
+        Record {
+            path: PathBuf::new(),
+            header: String::new(),
+            lines: ["a,b,100,50", "no figures,x,y"]
+                .into_iter()
+                .filter_map(parse)
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn a_figure_may_be_two_percent_larger_than_its_record() {
+        assert!(matches!(
+            record().judge("a,b", [102.0, 50.0]),
+            Verdict::Within
+        ));
+        assert!(matches!(
+            record().judge("a,b", [103.0, 50.0]),
+            Verdict::Worse(100.0, 103.0)
+        ));
+        assert!(matches!(
+            record().judge("a,b", [10.0, 51.5]),
+            Verdict::Worse(50.0, 51.5)
+        ));
+        assert!(matches!(record().judge("c", [0.0, 0.0]), Verdict::Unknown));
+    }
+
+    #[test]
+    fn a_noted_figure_replaces_the_one_before() {
+        let mut record = record();
+        record.note("a,b", [7.0, 7.0]);
+        assert!(matches!(
+            record.judge("a,b", [8.0, 7.0]),
+            Verdict::Worse(7.0, 8.0)
+        ));
+        assert_eq!(record.lines.len(), 1);
+    }
+}
