@@ -1,5 +1,8 @@
 //! The receive buffer: bytes as they came, until they are whole packets.
 
+use core::cell::Cell;
+use core::ops::Range;
+
 /// Bytes received and not yet consumed, and how many of those still to come are not wanted.
 pub(crate) struct Inbox<'b> {
     buffer: &'b mut [u8],
@@ -44,7 +47,7 @@ impl<'b> Inbox<'b> {
     pub fn space(&mut self) -> &mut [u8] {
         if self.start > 0 {
             if self.start < self.end {
-                self.buffer.copy_within(self.start..self.end, 0);
+                move_down(self.buffer, self.start..self.end, 0);
             }
             self.end -= self.start;
             self.start = 0;
@@ -74,5 +77,18 @@ impl<'b> Inbox<'b> {
         let here = self.skip.min(self.end - self.start);
         self.start += here;
         self.skip -= here;
+    }
+}
+
+/// Moves the bytes of `from` down to `to`, which is not above them.
+///
+/// `copy_within` would bring in `memmove`, which on small machines is larger than this file.
+pub(crate) fn move_down(buffer: &mut [u8], from: Range<usize>, to: usize) {
+    let cells = Cell::from_mut(buffer).as_slice_of_cells();
+    let (Some(from), Some(to)) = (cells.get(from), cells.get(to..)) else {
+        return;
+    };
+    for (from, to) in from.iter().zip(to) {
+        to.set(from.get());
     }
 }

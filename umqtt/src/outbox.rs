@@ -18,6 +18,9 @@
 //! ────┴────────────────┴─────────────────┴──── free ───
 //! ```
 
+use core::mem;
+
+use crate::inbox::move_down;
 use crate::packet::publish::DUP;
 use crate::packet::{
     FixedHeader, MAX_REMAINING, PacketIdentifier, Reader, Writer, ack, first, packet_length,
@@ -208,14 +211,14 @@ impl<'b> Outbox<'b> {
 
     /// Moves a four-byte packet down to the border between sent and not sent.
     fn move_to_sent(&mut self, entry: &Entry) {
-        let Some(&[a, b, c, d]) = self.buffer.get(entry.at..entry.end()) else {
-            return;
-        };
-        self.buffer
-            .copy_within(self.sent..entry.at, self.sent + ack::LENGTH);
-        let to = self.sent..self.sent + ack::LENGTH;
-        if let Some(to) = self.buffer.get_mut(to) {
-            to.copy_from_slice(&[a, b, c, d]);
+        let span = self.buffer.get_mut(self.sent..entry.end());
+        let span = span.unwrap_or_default();
+        for _ in 0..ack::LENGTH {
+            // By one: each byte takes the place behind it, the last one the first place.
+            let mut carried = span.last().copied().unwrap_or_default();
+            for byte in &mut *span {
+                carried = mem::replace(byte, carried);
+            }
         }
         self.sent += ack::LENGTH;
     }
@@ -410,14 +413,14 @@ impl<'b> Outbox<'b> {
                 break;
             }
             if entry.stays() {
-                self.buffer.copy_within(at..end, to);
+                move_down(self.buffer, at..end, to);
                 to += end - at;
             }
             at = end;
         }
         // From here on nothing, or only a part of the first packet, was sent.
         let part = self.sent - at;
-        self.buffer.copy_within(at..self.end, to);
+        move_down(self.buffer, at..self.end, to);
         self.start = 0;
         self.sent = to + part;
         self.end = to + (self.end - at);
@@ -427,15 +430,16 @@ impl<'b> Outbox<'b> {
     fn entry(&self, at: usize) -> Option<Entry> {
         let bytes = self.buffer.get(at..self.end)?;
         let header = FixedHeader::decode(bytes).ok()??;
-        let body = bytes.get(header.length..)?;
-        let mut fields = Reader(body);
-        if is_publish(header.first) {
-            let topic = fields.u16()?;
-            fields.bytes(topic as usize)?;
-        }
-        let identifier = match header.first & 0xf6 {
-            first::PUBLISH => None,
-            _ => fields.packet_identifier().ok(),
+        // QoS 0 has none, and is the most frequent.
+        let identifier = if header.first & 0xf6 == first::PUBLISH {
+            None
+        } else {
+            let mut fields = Reader(bytes.get(header.length..)?);
+            if is_publish(header.first) {
+                let topic = fields.u16()?;
+                fields.bytes(topic as usize)?;
+            }
+            fields.packet_identifier().ok()
         };
         Some(Entry {
             at,
