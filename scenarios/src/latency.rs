@@ -12,6 +12,9 @@ use crate::scripted::{frame, publish};
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 /// How many commands are sent to the one before it is the other's turn, so that both see the same machine.
 const TURN: usize = 100;
+/// Between two commands: what follows an answer (states, acknowledgements) is not part of the next one's time. Far
+/// less than the 40 ms of a delayed acknowledgement, which would be.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// How long answers took, in order of their length.
 #[derive(Debug, Clone)]
@@ -106,6 +109,7 @@ impl Commander {
     }
 
     fn round_trip(&mut self) -> Duration {
+        thread::sleep(PAUSE);
         let started = Instant::now();
         self.stream
             .socket

@@ -1,6 +1,7 @@
 //! Prints how long a command takes to its answer, and how long the least program there can be takes for the same.
 //!
-//! `cargo run --release -p monster-scenarios --bin latency [ROUNDS [LIMIT]]`: fails when the ratio of the medians is over LIMIT.
+//! `cargo run --release -p monster-scenarios --bin latency [ROUNDS [LIMIT [KEY=VALUE]...]]`: fails when the ratio of
+//! the medians is over LIMIT. The settings are the device's.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -8,7 +9,8 @@ use std::time::Duration;
 use monster_scenarios::broker::{Mosquitto, Setup};
 use monster_scenarios::desk::Desk;
 use monster_scenarios::latency::{Times, compare};
-use monster_scenarios::world::{SOON, World, observe, status};
+use monster_scenarios::observer::Observer;
+use monster_scenarios::world::{SOON, World, after};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -25,8 +27,16 @@ fn main() -> ExitCode {
         quiet: true,
         ..Setup::default()
     });
-    let _device = world.started(&broker.url());
-    observe(&broker).expect_text(&status(), SOON, "online");
+    let mut options = world.options(&broker.url());
+    for setting in arguments {
+        let (key, value) = setting.split_once('=').expect("KEY=VALUE");
+        options = options.set(key, value);
+    }
+    let mut observer = Observer::new(&broker, &[&after()]);
+    let _device = world.started_with(options);
+    observer.next(&after(), SOON);
+    // Who listens to the device but not to the echo would slow down one of them.
+    drop(observer);
     let comparison = compare(&broker, World::ID, rounds);
     print("device", &comparison.device);
     print("raw socket", &comparison.echo);
