@@ -1,16 +1,14 @@
 //! One home: a device on its board, its store, its button, and the judge who watches it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use bumpalo::Bump;
-use monster::device::{
-    Device, Input, Output, RECEIVE_BUFFER, ResetReason, SEND_BUFFER, Start,
-};
+use monster::device::{Device, Input, Output, RECEIVE_BUFFER, ResetReason, SEND_BUFFER, Start};
 use monster::dht::{Reading, SensorError};
 use monster::identity::DeviceId;
 use monster::memory::{Memory, Record};
 use monster::settings::Settings;
-use monster::settings::value::{ClimateKind, MqttSession, OnFailure, PowerOn, RetainedCommands};
+use monster::settings::value::{OnFailure, PowerOn, RetainedCommands};
 use umqtt::Instant;
 
 use crate::account::Account;
@@ -59,7 +57,7 @@ pub(crate) struct Board<'a> {
     pub boot: u32,
     pin: Option<bool>,
     /// What is being written, with whether it will succeed.
-    writing: VecDeque<(u32, Record, bool)>,
+    writing: Vec<(u32, Record, bool)>,
     tickets: u32,
     wake: Option<u64>,
 }
@@ -124,7 +122,9 @@ impl<'a> Home<'a> {
         world.tally.boots += 1;
         let mut memory = Memory::default();
         for (key, bytes) in &self.store {
-            memory.load(*key, bytes).expect("a record as it was written");
+            memory
+                .load(*key, bytes)
+                .expect("a record as it was written");
         }
         let start = Start {
             settings: self.settings.clone(),
@@ -156,7 +156,7 @@ impl<'a> Home<'a> {
             since: world.now,
             boot: self.boots,
             pin: None,
-            writing: VecDeque::new(),
+            writing: Vec::new(),
             tickets: 0,
             wake: None,
         });
@@ -185,7 +185,7 @@ impl<'a> Home<'a> {
         }
         self.off_since = world.now;
         self.person.lets_go();
-        self.vanish(world);
+        self.vanish();
     }
 
     fn write(&mut self, record: Record) {
@@ -223,12 +223,11 @@ impl<'a> Home<'a> {
     pub fn stored(&mut self, boot: u32, ticket: u32, world: &mut World) {
         let now = self.instant(world);
         let Some(board) = &mut self.board else { return };
-        if board.boot != boot || board.writing.front().is_none_or(|it| it.0 != ticket) {
-            return;
-        }
-        let Some((_, record, fine)) = board.writing.pop_front() else {
+        let at = board.writing.iter().position(|it| it.0 == ticket);
+        let Some(at) = at.filter(|_| board.boot == boot) else {
             return;
         };
+        let (_, record, fine) = board.writing.remove(at);
         let key = record.key;
         if fine {
             board.device.handle(Input::Saved(key), now);
@@ -241,6 +240,9 @@ impl<'a> Home<'a> {
         } else {
             world.note(self.number, "a write fails, key", key.into());
             self.judge.disturbed = world.now;
+            if key != 0 {
+                self.judge.fails(Judge::number(&record.bytes[5..]));
+            }
             board.device.handle(Input::SaveFailed(key), now);
         }
         self.settle(world);
@@ -357,11 +359,11 @@ impl<'a> Home<'a> {
         let ticket = board.tickets;
         let boot = board.boot;
         let fine = !(self.flaky && world.chance.one_in(20));
-        board.writing.push_back((ticket, record, fine));
+        board.writing.push((ticket, record, fine));
         let delay = world.chance.up_to(self.slow_store);
         world.after(delay, self.number, What::Stored { boot, ticket });
         // Now and then the power goes just then.
-        if world.now < world.peace && world.chance.one_in(100) {
+        if world.now < world.peace && world.chance.one_in(300) {
             self.power_cut_for(world);
         }
     }
@@ -381,7 +383,10 @@ impl<'a> Home<'a> {
         }
         let deadline = device.deadline();
         if let Some(at) = deadline {
-            assert!(at > now, "a deadline, {at}, is not in the future: a busy loop");
+            assert!(
+                at > now,
+                "a deadline, {at}, is not in the future: a busy loop"
+            );
             let at = board.since + at.as_millis();
             if board.wake != Some(at) {
                 board.wake = Some(at);
@@ -420,13 +425,4 @@ fn draw_settings(chance: &mut Chance) -> Settings {
     }
     settings.validate().expect("settings that can be used");
     settings
-}
-
-/// Whether what is in flight when the connection breaks comes again.
-pub(crate) fn is_kept(settings: &Settings) -> bool {
-    settings.mqtt.session == MqttSession::Kept
-}
-
-pub(crate) fn has_sensor(settings: &Settings) -> bool {
-    settings.climate.kind != ClimateKind::None
 }

@@ -27,6 +27,10 @@ pub(crate) struct Order {
     executed: bool,
     /// It was stored, and then the power went: it is not executed, and need not be.
     lost: bool,
+    /// It could not be stored, at least once.
+    failed: bool,
+    /// So many others came after it that the device may have forgotten it.
+    forgotten: bool,
     /// In which life of the device it was executed, and the state of the switch it must tell.
     answer: Option<(u32, bool)>,
 }
@@ -102,6 +106,8 @@ impl Judge {
         self.pulse_end = None;
         self.singles.clear();
         self.restarts = 0;
+        self.identified = false;
+        self.must_identify = false;
         self.counters = Counters::default();
         self.switch_saved = None;
         self.online_since = None;
@@ -121,6 +127,8 @@ impl Judge {
             retained,
             executed: false,
             lost: false,
+            failed: false,
+            forgotten: false,
             answer: None,
         });
         if self.orders.len() > 400 {
@@ -154,7 +162,8 @@ impl Judge {
     }
 
     fn find_mut(&mut self, number: u64) -> Option<&mut Order> {
-        self.orders.get_mut(number.checked_sub(self.first)? as usize)
+        self.orders
+            .get_mut(number.checked_sub(self.first)? as usize)
     }
 
     /// A command goes out to the device, on a connection that stands.
@@ -172,7 +181,10 @@ impl Judge {
             return;
         };
         assert!(!order.retained, "a retained command, {number}, is obeyed");
-        assert!(!is_stored, "the command {number} is about to be executed although it is stored");
+        assert!(
+            !is_stored,
+            "the command {number} is about to be executed although it is stored"
+        );
         assert!(
             !self.recent.contains(&number),
             "the command {number} is about to be executed again"
@@ -182,6 +194,7 @@ impl Judge {
     /// The command is stored, and so it is executed.
     pub fn executes(&mut self, number: u64, boot: u32, now: u64) {
         self.remember(number);
+        self.disturbed = now;
         let Some(order) = self.find(number) else {
             return;
         };
@@ -196,6 +209,13 @@ impl Judge {
             assert!(!order.executed, "the command {number} is executed twice");
             order.executed = true;
             order.answer = Some((boot, on));
+        }
+    }
+
+    /// The command could not be stored: it is not executed, and may be given once more.
+    pub fn fails(&mut self, number: u64) {
+        if let Some(order) = self.find_mut(number) {
+            order.failed = true;
         }
     }
 
@@ -215,6 +235,7 @@ impl Judge {
         {
             order.executed = false;
             order.lost = false;
+            order.forgotten = true;
             order.answer = None;
         }
     }
@@ -308,7 +329,10 @@ impl Judge {
                 Some((_, last_boot, last)) if last_boot == boot => {
                     assert!(number > last, "a reconnect resets the heartbeat");
                 }
-                _ => assert!(number < 1000, "the first heartbeats were not sent: {number}"),
+                _ => assert!(
+                    number < 1000,
+                    "the first heartbeats were not sent: {number}"
+                ),
             }
         } else if payload.starts_with(b"th=") {
             self.climate_owed = false;
@@ -345,7 +369,7 @@ impl Judge {
         match (order.act, state) {
             (Act::Switch(_) | Act::Restart | Act::Identify, Some(state)) => {
                 assert!(
-                    order.executed || order.lost,
+                    order.executed || order.lost || order.forgotten,
                     "the command {number} is answered, and was not executed: {text}"
                 );
                 if let Some((executed_in, answer)) = order.answer
@@ -357,10 +381,7 @@ impl Judge {
             }
             (Act::Switch(_) | Act::Restart | Act::Identify, None) => {
                 assert!(rest.contains("could not be stored"), "{text}");
-                assert!(
-                    !order.executed && !order.lost,
-                    "the command {number} was executed: {text}"
-                );
+                assert!(order.failed, "the command {number} was stored: {text}");
             }
             (Act::Measure, _) => assert!(
                 rest.starts_with(r#"true,"temperature":"#) || rest.starts_with("false,"),

@@ -111,7 +111,7 @@ impl Home<'_> {
     }
 
     /// The board is gone from one instant to the next.
-    pub fn vanish(&mut self, _world: &mut World) {
+    pub fn vanish(&mut self) {
         self.dialling = None;
         self.wire = None;
         self.wires.clear();
@@ -126,11 +126,16 @@ impl Home<'_> {
 
     /// Both ends are told that the connection is gone.
     pub fn cut(&mut self, world: &mut World) {
-        for at in 0..self.wires.len() {
-            let id = self.wires[at].id;
+        self.close_all(world);
+        self.account.lost();
+    }
+
+    /// The broker's end of every connection is closed.
+    pub fn close_all(&mut self, world: &mut World) {
+        let ids: Vec<u32> = self.wires.iter().map(|wire| wire.id).collect();
+        for id in ids {
             self.broker_closes(id, world);
         }
-        self.account.lost();
         self.judge.wire_ended();
     }
 
@@ -162,9 +167,12 @@ impl Home<'_> {
         if count == 0 {
             return false;
         }
-        let arrival = wire
-            .up
-            .send(&bytes[..count], world.now, &world.manners, &mut world.chance);
+        let arrival = wire.up.send(
+            &bytes[..count],
+            world.now,
+            &world.manners,
+            &mut world.chance,
+        );
         if let Some(at) = arrival
             && !wire.is_dead
         {
@@ -216,7 +224,9 @@ impl Home<'_> {
         };
         let last = wire.down.last();
         if !wire.down.is_empty() && last >= world.now {
-            world.agenda.add(last + 1, self.number, What::Hangup { wire: id });
+            world
+                .agenda
+                .add(last + 1, self.number, What::Hangup { wire: id });
             return;
         }
         self.wires.retain(|wire| wire.id != id);
@@ -257,7 +267,9 @@ impl Home<'_> {
         }
         if frozen_until > world.now {
             wire.up.stall(frozen_until);
-            world.agenda.add(frozen_until, number, What::Up { wire: id });
+            world
+                .agenda
+                .add(frozen_until, number, What::Up { wire: id });
             return;
         }
         let had_room = wire.up.room();
@@ -307,7 +319,10 @@ impl Home<'_> {
     /// A client says hello: whoever had its name before is thrown out.
     fn meet(&mut self, connect: &v4::Connect, id: u32, world: &mut World) {
         assert_eq!(connect.client_id, self.id.as_str());
-        assert_eq!(connect.last_will.is_some(), self.settings.structured.enabled);
+        assert_eq!(
+            connect.last_will.is_some(),
+            self.settings.structured.enabled
+        );
         world.note(self.number, "CONNECT on wire", id.into());
         self.judge.wire_ended();
         if let Some(old) = self.account.client.as_ref().map(|client| client.wire)
@@ -336,7 +351,10 @@ impl Home<'_> {
                 self.judge.heard_reply(payload, boot);
             }
             Some("/status" | "/switch/0" | "/th" | "/diag") => {
-                assert!(publish.retain && publish.qos == mqttbytes::QoS::AtLeastOnce, "{topic}");
+                assert!(
+                    publish.retain && publish.qos == mqttbytes::QoS::AtLeastOnce,
+                    "{topic}"
+                );
             }
             Some("/button/0") => assert!(!publish.retain),
             Some(_) => panic!("the device published on {topic}"),

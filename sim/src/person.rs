@@ -53,16 +53,13 @@ impl Person {
     }
 }
 
-/// What somebody sends.
-enum Message {
-    Order(Act, Option<(u64, Act)>),
-    Bare(&'static str, String),
-}
-
 impl Home<'_> {
     /// Somebody does something.
     pub fn act(&mut self, world: &mut World) {
-        let next = world.chance.around(self.person.mean);
+        let mut next = world.chance.around(self.person.mean);
+        if world.chance.one_in(20) {
+            next += world.chance.magnitude(30_000, 1_800_000);
+        }
         world.after(next, self.number, What::Person);
         if world.chance.one_in(4) {
             self.press(world);
@@ -79,8 +76,9 @@ impl Home<'_> {
             8 => self.ask_climate(world),
             9 => self.send_nonsense(world),
             10 => self.leave_retained(world),
-            11 if world.chance.one_in(5) && world.now < world.peace => {
+            11 if world.chance.one_in(20) && world.now < world.peace => {
                 world.note(self.number, "somebody stops it", 0);
+                self.judge.disturbed = world.now;
                 self.handle(Input::Stop, world);
             }
             12..=15 if self.person.classic => self.send_classic(world),
@@ -93,9 +91,9 @@ impl Home<'_> {
     }
 
     fn send_order(&mut self, world: &mut World) {
-        let act = match world.chance.up_to(19) {
-            0..=14 => Act::Switch(draw(&mut world.chance)),
-            15 if world.now < world.peace => Act::Restart,
+        let act = match world.chance.up_to(99) {
+            0..=79 => Act::Switch(draw(&mut world.chance)),
+            80 if world.now < world.peace => Act::Restart,
             _ => Act::Identify,
         };
         let (number, id) = self.judge.order(act, false, self.person.width);
@@ -158,7 +156,10 @@ impl Home<'_> {
     fn leave_retained(&mut self, world: &mut World) {
         let (_, id) = self.judge.order(Act::Identify, true, self.person.width);
         let (tail, payload) = match world.chance.up_to(3) {
-            0 => ("sys/set", format!(r#"{{"command":"identify","id":"{id}"}}"#)),
+            0 => (
+                "sys/set",
+                format!(r#"{{"command":"identify","id":"{id}"}}"#),
+            ),
             1 => ("sys/set", "restart".to_owned()),
             2 => ("switch/0/set", "toggle".to_owned()),
             _ => ("switch/0/set", String::new()),

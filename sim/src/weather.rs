@@ -54,12 +54,12 @@ impl Home<'_> {
                 }
                 self.unwell_until(until, world);
             }
+            4 if self.path.is_down(world.now) => {}
             4 => {
                 world.note(self.number, "the network is down for ms", length);
                 self.path.down_until = until;
                 self.path.is_told = world.chance.one_in(2);
                 self.half_open();
-                self.dialling = None;
                 self.unwell_until(until, world);
                 if self.path.is_told {
                     self.handle(Input::Network(false), world);
@@ -143,7 +143,10 @@ impl Home<'_> {
             // After power has gone the broker gives the device up, and says its will.
             if now > quiet_since.max(self.off_since) + 200_000 && !world.broker.down {
                 let status = self.account.retained(&self.topic("status"));
-                assert!(status != Some(b"online"), "a device without power is online");
+                assert!(
+                    status != Some(b"online"),
+                    "a device without power is online"
+                );
             }
             return;
         };
@@ -161,7 +164,10 @@ impl Home<'_> {
         }
         world.tally.looks += 1;
         self.judge.all_said();
-        assert!(!self.account.is_in_flight(), "a message is not acknowledged");
+        assert!(
+            !self.account.is_in_flight(),
+            "a message is not acknowledged"
+        );
         assert!(self.account.is_subscribed(), "the device does not listen");
         let on = board.device.switch_is_on();
         if self.settings.structured.enabled {
@@ -193,7 +199,11 @@ impl Home<'_> {
         );
         if remembers && self.is_exact() && now - self.judge.disturbed > 130_000 {
             let stored = self.store.get(&0).map(|bytes| bytes[1] == 1);
-            assert_eq!(stored, Some(self.judge.lasting()), "the state is not stored");
+            assert_eq!(
+                stored,
+                Some(self.judge.lasting()),
+                "the state is not stored"
+            );
         }
     }
 
@@ -203,16 +213,11 @@ impl Home<'_> {
 
     /// The broker goes down, and takes every connection with it.
     pub fn broker_dies(&mut self, forgets: bool, world: &mut World) {
-        for at in 0..self.wires.len() {
-            if world.broker.silent {
-                self.wires[at].is_dead = true;
-            } else {
-                let id = self.wires[at].id;
-                self.broker_closes(id, world);
-            }
+        if world.broker.silent {
+            self.half_open();
         }
+        self.close_all(world);
         self.account.crash(forgets);
-        self.judge.wire_ended();
     }
 }
 

@@ -1,10 +1,10 @@
 //! What all homes of a world share: time, chance, and the broker's health.
 
+use crate::Summary;
 use crate::agenda::{Agenda, What};
 use crate::chance::Chance;
 use crate::pipe::Manners;
 use crate::trace::{Clock, Note, Trace};
-use crate::Summary;
 
 pub(crate) struct World {
     pub seed: u64,
