@@ -21,9 +21,11 @@ pub fn everything() -> Result<(), Failed> {
         .env("RUSTDOCFLAGS", "-D warnings")
         .run()?;
 
-    // The end-to-end tests start the program as a person would.
+    tally.count("test --workspace --exclude monster-scenarios --all-features")?;
+    // The end-to-end tests start the program as a person would. They mostly wait, so there may be
+    // more of them at once than there are processors.
     cargo("build --package monster-desk").run()?;
-    tally.count("test --workspace --all-features")?;
+    tally.count("test --package monster-scenarios -- --test-threads 8")?;
     cargo("run --quiet --release --package monster-sim -- --seed 1 --hours 5000").run()?;
     figures()?;
 
