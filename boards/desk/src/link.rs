@@ -67,6 +67,17 @@ impl Link {
         poll_fn(|context| self.poll(device, context)).await
     }
 
+    /// As [`event`](Self::event), but `None` when nothing is to be had without waiting.
+    pub async fn event_now(&mut self, device: &mut Device<'_>) -> Option<LinkEvent> {
+        poll_fn(|context| {
+            Poll::Ready(match self.poll(device, context) {
+                Poll::Ready(event) => Some(event),
+                Poll::Pending => None,
+            })
+        })
+        .await
+    }
+
     fn poll(&mut self, device: &mut Device<'_>, context: &mut Context<'_>) -> Poll<LinkEvent> {
         match self {
             Link::Down => Poll::Pending,

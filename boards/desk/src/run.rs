@@ -76,10 +76,13 @@ impl Board {
             network: true,
             pins,
             clock,
+            log: Vec::new(),
             stopping: None,
         };
         loop {
-            if let Some(end) = running.carry_out().await {
+            let end = running.carry_out().await;
+            running.print_log();
+            if let Some(end) = end {
                 return end;
             }
             let wake = running.wake();
@@ -144,6 +147,8 @@ struct Running<'a, 'b> {
     network: bool,
     pins: &'a mut Pins,
     clock: Clock,
+    /// Lines that are printed when there is nothing better to do.
+    log: Vec<(LogLevel, String)>,
     /// Since when the device is asked to stop.
     stopping: Option<SystemInstant>,
 }
@@ -158,7 +163,16 @@ impl Running<'_, '_> {
             self.say(LogLevel::Warn, "stopped without a goodbye");
             return Some(End::Stopped);
         }
-        while let Some(output) = self.device.poll(self.clock.now()) {
+        loop {
+            let Some(output) = self.device.poll(self.clock.now()) else {
+                // Answers first: a terminal takes its time to show a line.
+                if self.device.transmit().is_empty() {
+                    return None;
+                }
+                let event = self.link.event_now(&mut self.device).await?;
+                self.link_event(event);
+                continue;
+            };
             match output {
                 Output::Connect => self.link.open(&self.board.endpoint),
                 Output::Close => self.link.close().await,
@@ -196,7 +210,12 @@ impl Running<'_, '_> {
                 }
             }
         }
-        None
+    }
+
+    fn print_log(&mut self) {
+        for (level, line) in self.log.drain(..) {
+            self.board.console.log(level, line);
+        }
     }
 
     /// When something is due, if nothing happens before.
@@ -266,7 +285,8 @@ impl Running<'_, '_> {
         self.device.handle(input, self.clock.now());
     }
 
-    fn say(&self, level: LogLevel, text: impl std::fmt::Display) {
-        self.board.console.log(level, text);
+    /// A line for the log.
+    fn say(&mut self, level: LogLevel, text: impl std::fmt::Display) {
+        self.log.push((level, text.to_string()));
     }
 }

@@ -71,10 +71,10 @@ impl Endpoint {
         let stream = self.open_tcp().await.map_err(|error| explained(&error))?;
         let ip = stream.local_addr().ok().map(|address| address.ip());
         let connection: Box<dyn Connection> = match self.tls {
-            None => Box::new(PromptTcp(stream)),
+            None => Box::new(PromptTcp::new(stream)),
             Some((connector, name)) => Box::new(
                 connector
-                    .connect(name, PromptTcp(stream))
+                    .connect(name, PromptTcp::new(stream))
                     .await
                     .map_err(|error| explained(&error))?,
             ),
@@ -110,12 +110,35 @@ impl Endpoint {
     }
 }
 
-/// A TCP connection that acknowledges at once what it has read.
+/// A TCP connection that acknowledges what it has read with what is written next, or at once if
+/// nothing is.
 ///
 /// Many a broker, mosquitto among them, leaves Nagle's algorithm on: it holds back a small packet
 /// until the last one was acknowledged, which by default takes 40 ms. Each command that follows a
 /// PUBACK would come that much later.
-struct PromptTcp(TcpStream);
+struct PromptTcp {
+    stream: TcpStream,
+    /// Something was read since the last acknowledgement we asked for.
+    unacknowledged: bool,
+}
+
+impl PromptTcp {
+    fn new(stream: TcpStream) -> Self {
+        PromptTcp {
+            stream,
+            unacknowledged: false,
+        }
+    }
+
+    /// Nothing more is to be read for now, and what there was to say to it has been written.
+    fn acknowledge(&mut self) {
+        if std::mem::take(&mut self.unacknowledged) {
+            // The system forgets it again and again. Without it, it works too.
+            #[cfg(target_os = "linux")]
+            let _ = rustix::net::sockopt::set_tcp_quickack(&self.stream, true);
+        }
+    }
+}
 
 impl AsyncRead for PromptTcp {
     fn poll_read(
@@ -123,11 +146,10 @@ impl AsyncRead for PromptTcp {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let read = Pin::new(&mut self.0).poll_read(context, buffer);
-        #[cfg(target_os = "linux")]
-        if read.is_ready() {
-            // The system forgets it again and again. Without it, it works too.
-            let _ = rustix::net::sockopt::set_tcp_quickack(&self.0, true);
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        match read {
+            Poll::Ready(_) => self.unacknowledged = true,
+            Poll::Pending => self.acknowledge(),
         }
         read
     }
@@ -139,15 +161,15 @@ impl AsyncWrite for PromptTcp {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
+        Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
+        Pin::new(&mut self.stream).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
+        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
 
