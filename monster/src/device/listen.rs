@@ -134,9 +134,8 @@ impl Device<'_> {
         self.wanted.command = Some(record);
     }
 
-    pub(super) fn save_failed(&mut self, key: u8, now: Instant) {
+    pub(super) fn save_failed(&mut self, key: u8) {
         if Record::is_switch(key) {
-            self.switch.save_failed(now);
             self.log.add(
                 LogLevel::Error,
                 format_args!("the switch's state could not be stored"),

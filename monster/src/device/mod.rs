@@ -174,6 +174,8 @@ pub struct Device<'b> {
     blocked: bool,
 
     switch: Switch,
+    /// The state that was last given to the board to store.
+    saving: bool,
     button: Button,
     climate: Option<Climate>,
     heartbeat: Option<Heartbeat>,
@@ -258,6 +260,7 @@ impl<'b> Device<'b> {
             in_flight: 0,
             blocked: false,
             switch: Switch::new(power_on, inverted, start.memory.switch),
+            saving: false,
             button: Button::new(start.button_pressed),
             climate: kind.map(|kind| Climate::new(kind, offsets, now)),
             heartbeat: settings
@@ -305,12 +308,13 @@ impl<'b> Device<'b> {
                     climate.handle_reading(reading, now);
                 }
             }
+            Input::Saved(key) if Record::is_switch(key) => self.switch.saved(self.saving, now),
             Input::Saved(key) => {
                 if let Some(pending) = self.pending.take_if(|pending| pending.key == key) {
                     self.execute(pending.action, Some(pending.id), Hand::Structured, now);
                 }
             }
-            Input::SaveFailed(key) => self.save_failed(key, now),
+            Input::SaveFailed(key) => self.save_failed(key),
             Input::Stop => self.part(End::Stop, now),
         }
     }
@@ -329,8 +333,9 @@ impl<'b> Device<'b> {
             return Some(Output::Save(record));
         }
         if let Some(on) = self.switch.save_due(now) {
-            // Counted as stored; `Input::SaveFailed` takes it back.
-            self.switch.saved(on, now);
+            // Until the board says that it is stored it is not, and is due again in a minute.
+            self.switch.save_failed(now);
+            self.saving = on;
             return Some(Output::Save(Record::switch(on)));
         }
         if let Some(line) = self.log.next() {
