@@ -8,6 +8,8 @@ use monster::identity::DeviceId;
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 
+use crate::store;
+
 /// The file in the state folder that holds an id made once.
 const FILE: &str = "id";
 /// Where Linux keeps the id that it made when it was installed.
@@ -33,7 +35,7 @@ pub fn own_id(state: &Path, machine_id: &Path, warnings: &mut Vec<String>) -> io
         return Ok(id);
     }
     let id = random()?;
-    fs::write(state.join(FILE), format!("{id}\n"))?;
+    store::replace(state, FILE, format!("{id}\n").as_bytes())?;
     Ok(id)
 }
 

@@ -70,35 +70,52 @@ impl Store {
         None
     }
 
-    /// Writes a file in steps, before each of which `before` may fail: so can the power.
     fn write(
         &self,
         name: &str,
         record: &[u8],
         before: &mut dyn FnMut(Step) -> io::Result<()>,
     ) -> io::Result<()> {
-        let new = self.folder.join(format!("{name}.new"));
-        before(Step::Create)?;
-        let mut file = private_file(&new)?;
-        before(Step::WriteSum)?;
-        file.write_all(&checksum(record))?;
-        before(Step::WriteRecord)?;
-        file.write_all(record)?;
-        before(Step::Sync)?;
-        file.sync_all()?;
-        before(Step::Rename)?;
-        fs::rename(&new, self.folder.join(name))?;
-        before(Step::SyncFolder)?;
-        sync_folder(&self.folder)
+        replace_in_steps(&self.folder, name, &[&checksum(record), record], before)
     }
+}
+
+/// Puts a file of this content in place of the one with this name, if there is one, in one step.
+///
+/// # Errors
+/// Those of the system; then the old file is still there.
+pub fn replace(folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {
+    replace_in_steps(folder, name, &[content], &mut |_| Ok(()))
+}
+
+/// Writes a file in steps, before each of which `before` may fail: so can the power.
+fn replace_in_steps(
+    folder: &Path,
+    name: &str,
+    parts: &[&[u8]],
+    before: &mut dyn FnMut(Step) -> io::Result<()>,
+) -> io::Result<()> {
+    let new = folder.join(format!("{name}.new"));
+    before(Step::Create)?;
+    let mut file = private_file(&new)?;
+    for (position, part) in parts.iter().enumerate() {
+        before(Step::Write(position))?;
+        file.write_all(part)?;
+    }
+    before(Step::Sync)?;
+    file.sync_all()?;
+    before(Step::Rename)?;
+    fs::rename(&new, folder.join(name))?;
+    before(Step::SyncFolder)?;
+    sync_folder(folder)
 }
 
 /// What is done to write a file, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Create,
-    WriteSum,
-    WriteRecord,
+    /// The part with this number.
+    Write(usize),
     Sync,
     Rename,
     SyncFolder,
@@ -175,8 +192,8 @@ mod tests {
     fn a_power_cut_before_any_step_leaves_the_old_or_the_new_record_whole() {
         for (cut, expected) in [
             (Step::Create, "old"),
-            (Step::WriteSum, "old"),
-            (Step::WriteRecord, "old"),
+            (Step::Write(0), "old"),
+            (Step::Write(1), "old"),
             (Step::Sync, "old"),
             (Step::Rename, "old"),
             (Step::SyncFolder, "new"),
