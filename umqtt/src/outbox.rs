@@ -368,9 +368,10 @@ impl<'b> Outbox<'b> {
 
     /// Marks the first packet that was sent and `matches` as done; `false` if there is none.
     fn done(&mut self, matches: impl Fn(&Entry) -> bool) -> bool {
-        let Some(entry) = self.find(|entry| entry.end() > self.sent || matches(entry)) else {
+        let Some(entry) = self.find(matches) else {
             return false;
         };
+        // What was sent stands before what was not.
         if entry.end() > self.sent {
             return false;
         }

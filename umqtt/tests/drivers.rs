@@ -485,6 +485,42 @@ fn both_drivers_keep_the_connection_alive_and_find_out_that_it_is_dead() {
     assert_eq!(bench.clock.now().as_millis(), 50_000);
 }
 
+/// The server would otherwise give up a client that it hears nothing of (section 3.1.2.10).
+#[test]
+fn a_stream_of_messages_without_a_pause_does_not_keep_a_ping_back() {
+    let deliver = |bench: &Bench| {
+        bench.clock.advance(1_000);
+        let publish = message("in", b"x", QoS::AtMostOnce, 0);
+        bench.broker.borrow_mut().send_message(publish);
+    };
+    let pings = |bench: &Bench| {
+        let packets = bench.packets();
+        let ping = |packet: &&Packet| **packet == Packet::PingReq;
+        packets.iter().filter(ping).count()
+    };
+    let (mut receive, mut send) = ([0; 64], [0; 64]);
+
+    let bench = Bench::new(SMOOTH);
+    let mut client = blocking::Client::new(&mut receive, &mut send, bench.clock.clone());
+    client.connect(bench.wire(), &Connect::new("a")).unwrap();
+    for _ in 0..200 {
+        deliver(&bench);
+        client.receive().unwrap();
+    }
+    assert_eq!(pings(&bench), 4, "every 45 s");
+
+    let bench = Bench::new(SMOOTH);
+    let mut client = asynch::Client::new(&mut receive, &mut send, bench.clock.clone());
+    let mut executor = Executor::new(&bench.clock, None);
+    let connected = executor.run(client.connect(bench.wire(), &Connect::new("a")));
+    connected.unwrap().unwrap();
+    for _ in 0..200 {
+        deliver(&bench);
+        executor.run(client.receive()).unwrap().unwrap();
+    }
+    assert_eq!(pings(&bench), 4, "every 45 s");
+}
+
 #[test]
 fn an_answer_that_waited_in_the_wire_while_the_program_was_busy_counts() {
     let bench = Bench::new(SMOOTH);

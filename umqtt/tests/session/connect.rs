@@ -216,6 +216,7 @@ fn a_disconnect_that_the_link_does_not_take_ends_with_the_keep_alive() {
     pair.session.disconnect().unwrap();
     pair.advance(45_000);
     assert_eq!(pair.poll(), Ok(None));
+    assert_eq!(pair.session.transmit(), [0xe0, 0], "nothing follows it");
     pair.advance(10_000);
     assert_eq!(pair.poll(), Err(Error::PingTimeout));
     assert!(pair.session.is_closed());

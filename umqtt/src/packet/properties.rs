@@ -1,0 +1,342 @@
+//! Properties (MQTT 5, section 2.2.2): what they are called, which packets may carry them, and
+//! their bytes.
+
+use super::{PacketIdentifier, ProtocolError, Qos, Reader, Writer, varint_length};
+
+/// A property of a packet (MQTT 5, table 2-4). Strings and binary data: up to 65,535 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Property<'a> {
+    /// Whether the payload is UTF-8; `false` says nothing of it. Of a message or will.
+    PayloadFormatIndicator(bool),
+    /// Seconds after which the message is of no use. Of a message or will.
+    MessageExpiryInterval(u32),
+    /// What the payload is, in words of the application's own. Of a message or will.
+    ContentType(&'a str),
+    /// The topic name an answer goes to. Of a message or will.
+    ResponseTopic(&'a str),
+    /// What an answer is to carry, too. Of a message or will.
+    CorrelationData(&'a [u8]),
+    /// 1 to 268,435,455: in SUBSCRIBE, a number for the subscription; in a message that came in,
+    /// those of all subscriptions it came by.
+    SubscriptionIdentifier(u32),
+    /// Seconds that the session outlives the connection: 0xffff_ffff for ever. Of CONNECT,
+    /// CONNACK, and the DISCONNECT of a client.
+    SessionExpiryInterval(u32),
+    /// The client identifier the server made up. Of CONNACK.
+    AssignedClientIdentifier(&'a str),
+    /// Seconds, in the place of those the client asked for. Of CONNACK.
+    ServerKeepAlive(u16),
+    /// The name of the authentication method. Of CONNECT, CONNACK and AUTH.
+    AuthenticationMethod(&'a str),
+    /// What the authentication method says. Of CONNECT, CONNACK and AUTH.
+    AuthenticationData(&'a [u8]),
+    /// Whether the server may send reason strings and user properties with every packet. Of
+    /// CONNECT; without it, it may.
+    RequestProblemInformation(bool),
+    /// Seconds the server waits before it publishes the will. Of a will.
+    WillDelayInterval(u32),
+    /// Whether the client asks for response information. Of CONNECT.
+    RequestResponseInformation(bool),
+    /// What response topics are to begin with. Of CONNACK.
+    ResponseInformation(&'a str),
+    /// Another server to use. Of CONNACK and the DISCONNECT of a server.
+    ServerReference(&'a str),
+    /// Text for people, for diagnosis. Of every answer, DISCONNECT and AUTH.
+    ReasonString(&'a str),
+    /// Messages of QoS 1 and 2, 1 or more, that the sender of this takes at once without having
+    /// acknowledged one. Of CONNECT and CONNACK.
+    ReceiveMaximum(u16),
+    /// The highest topic alias the sender of this takes. Of CONNECT and CONNACK.
+    TopicAliasMaximum(u16),
+    /// 1 or more: a number for the topic name. Of a message.
+    TopicAlias(u16),
+    /// The highest QoS the server takes: 0 or 1. Of CONNACK; without it, 2.
+    MaximumQos(Qos),
+    /// Whether the server takes retained messages. Of CONNACK; without it, it does.
+    RetainAvailable(bool),
+    /// A name and a value, of the application's own. Of every packet, as often as you like.
+    UserProperty(&'a str, &'a str),
+    /// Bytes of the largest packet, 1 or more, that the sender of this takes. Of CONNECT and
+    /// CONNACK.
+    MaximumPacketSize(u32),
+    /// Whether the server takes wildcards in filters. Of CONNACK; without it, it does.
+    WildcardSubscriptionAvailable(bool),
+    /// Whether the server takes subscription identifiers. Of CONNACK; without it, it does.
+    SubscriptionIdentifierAvailable(bool),
+    /// Whether the server takes shared subscriptions. Of CONNACK; without it, it does.
+    SharedSubscriptionAvailable(bool),
+}
+
+/// Packets by whether they carry the same properties. PUBLISH and DISCONNECT differ by who
+/// sends them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Carrier(u16);
+
+impl Carrier {
+    pub const CONNECT: Carrier = Carrier(1);
+    pub const WILL: Carrier = Carrier(1 << 1);
+    pub const CONNACK: Carrier = Carrier(1 << 2);
+    /// PUBLISH from the client.
+    pub const PUBLISH: Carrier = Carrier(1 << 3);
+    /// PUBLISH from the server.
+    pub const MESSAGE: Carrier = Carrier(1 << 4);
+    /// PUBACK, PUBREC, PUBREL, PUBCOMP, SUBACK and UNSUBACK.
+    pub const ACK: Carrier = Carrier(1 << 5);
+    pub const SUBSCRIBE: Carrier = Carrier(1 << 6);
+    pub const UNSUBSCRIBE: Carrier = Carrier(1 << 7);
+    /// DISCONNECT from the client.
+    pub const LEAVING: Carrier = Carrier(1 << 8);
+    /// DISCONNECT from the server.
+    pub const DISCONNECT: Carrier = Carrier(1 << 9);
+    pub const AUTH: Carrier = Carrier(1 << 10);
+
+    const EVERY: Carrier = Carrier(0x7ff);
+
+    const fn or(self, other: Carrier) -> Carrier {
+        Carrier(self.0 | other.0)
+    }
+}
+
+/// How a value stands on the wire (section 1.5).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wire {
+    Byte,
+    TwoBytes,
+    FourBytes,
+    Variable,
+    Text,
+    Binary,
+    Pair,
+}
+
+/// A value on its way between a property and the wire.
+#[derive(Clone, Copy)]
+enum Value<'a> {
+    Number(u32),
+    Binary(&'a [u8]),
+    Text(&'a str),
+    Pair(&'a str, &'a str),
+}
+
+/// What the standard says of a property (table 2-4).
+struct Rule {
+    identifier: u8,
+    wire: Wire,
+    carriers: Carrier,
+    /// The packets in which it may stand more than once.
+    repeats: Carrier,
+}
+
+const RULES: [Rule; 27] = {
+    use Carrier as C;
+    const NEVER: Carrier = Carrier(0);
+    const CONTENT: Carrier = C::PUBLISH.or(C::MESSAGE).or(C::WILL);
+    const BOTH: Carrier = C::CONNECT.or(C::CONNACK);
+    const REASON: Carrier = C::CONNACK
+        .or(C::ACK)
+        .or(C::LEAVING)
+        .or(C::DISCONNECT)
+        .or(C::AUTH);
+    const fn rule(identifier: u8, wire: Wire, carriers: Carrier, repeats: Carrier) -> Rule {
+        Rule {
+            identifier,
+            wire,
+            carriers,
+            repeats,
+        }
+    }
+    [
+        rule(id::PAYLOAD_FORMAT_INDICATOR, Wire::Byte, CONTENT, NEVER),
+        rule(id::MESSAGE_EXPIRY_INTERVAL, Wire::FourBytes, CONTENT, NEVER),
+        rule(id::CONTENT_TYPE, Wire::Text, CONTENT, NEVER),
+        rule(id::RESPONSE_TOPIC, Wire::Text, CONTENT, NEVER),
+        rule(id::CORRELATION_DATA, Wire::Binary, CONTENT, NEVER),
+        rule(
+            id::SUBSCRIPTION_IDENTIFIER,
+            Wire::Variable,
+            C::MESSAGE.or(C::SUBSCRIBE),
+            C::MESSAGE,
+        ),
+        rule(
+            id::SESSION_EXPIRY_INTERVAL,
+            Wire::FourBytes,
+            BOTH.or(C::LEAVING),
+            NEVER,
+        ),
+        rule(id::ASSIGNED_CLIENT_IDENTIFIER, Wire::Text, C::CONNACK, NEVER),
+        rule(id::SERVER_KEEP_ALIVE, Wire::TwoBytes, C::CONNACK, NEVER),
+        rule(id::AUTHENTICATION_METHOD, Wire::Text, BOTH.or(C::AUTH), NEVER),
+        rule(id::AUTHENTICATION_DATA, Wire::Binary, BOTH.or(C::AUTH), NEVER),
+        rule(id::REQUEST_PROBLEM_INFORMATION, Wire::Byte, C::CONNECT, NEVER),
+        rule(id::WILL_DELAY_INTERVAL, Wire::FourBytes, C::WILL, NEVER),
+        rule(id::REQUEST_RESPONSE_INFORMATION, Wire::Byte, C::CONNECT, NEVER),
+        rule(id::RESPONSE_INFORMATION, Wire::Text, C::CONNACK, NEVER),
+        rule(
+            id::SERVER_REFERENCE,
+            Wire::Text,
+            C::CONNACK.or(C::DISCONNECT),
+            NEVER,
+        ),
+        rule(id::REASON_STRING, Wire::Text, REASON, NEVER),
+        rule(id::RECEIVE_MAXIMUM, Wire::TwoBytes, BOTH, NEVER),
+        rule(id::TOPIC_ALIAS_MAXIMUM, Wire::TwoBytes, BOTH, NEVER),
+        rule(
+            id::TOPIC_ALIAS,
+            Wire::TwoBytes,
+            C::PUBLISH.or(C::MESSAGE),
+            NEVER,
+        ),
+        rule(id::MAXIMUM_QOS, Wire::Byte, C::CONNACK, NEVER),
+        rule(id::RETAIN_AVAILABLE, Wire::Byte, C::CONNACK, NEVER),
+        rule(id::USER_PROPERTY, Wire::Pair, C::EVERY, C::EVERY),
+        rule(id::MAXIMUM_PACKET_SIZE, Wire::FourBytes, BOTH, NEVER),
+        rule(id::WILDCARD_SUBSCRIPTION, Wire::Byte, C::CONNACK, NEVER),
+        rule(id::SUBSCRIPTION_IDENTIFIERS, Wire::Byte, C::CONNACK, NEVER),
+        rule(id::SHARED_SUBSCRIPTION, Wire::Byte, C::CONNACK, NEVER),
+    ]
+};
+
+/// Property identifiers.
+mod id {
+    pub const PAYLOAD_FORMAT_INDICATOR: u8 = 0x01;
+    pub const MESSAGE_EXPIRY_INTERVAL: u8 = 0x02;
+    pub const CONTENT_TYPE: u8 = 0x03;
+    pub const RESPONSE_TOPIC: u8 = 0x08;
+    pub const CORRELATION_DATA: u8 = 0x09;
+    pub const SUBSCRIPTION_IDENTIFIER: u8 = 0x0b;
+    pub const SESSION_EXPIRY_INTERVAL: u8 = 0x11;
+    pub const ASSIGNED_CLIENT_IDENTIFIER: u8 = 0x12;
+    pub const SERVER_KEEP_ALIVE: u8 = 0x13;
+    pub const AUTHENTICATION_METHOD: u8 = 0x15;
+    pub const AUTHENTICATION_DATA: u8 = 0x16;
+    pub const REQUEST_PROBLEM_INFORMATION: u8 = 0x17;
+    pub const WILL_DELAY_INTERVAL: u8 = 0x18;
+    pub const REQUEST_RESPONSE_INFORMATION: u8 = 0x19;
+    pub const RESPONSE_INFORMATION: u8 = 0x1a;
+    pub const SERVER_REFERENCE: u8 = 0x1c;
+    pub const REASON_STRING: u8 = 0x1f;
+    pub const RECEIVE_MAXIMUM: u8 = 0x21;
+    pub const TOPIC_ALIAS_MAXIMUM: u8 = 0x22;
+    pub const TOPIC_ALIAS: u8 = 0x23;
+    pub const MAXIMUM_QOS: u8 = 0x24;
+    pub const RETAIN_AVAILABLE: u8 = 0x25;
+    pub const USER_PROPERTY: u8 = 0x26;
+    pub const MAXIMUM_PACKET_SIZE: u8 = 0x27;
+    pub const WILDCARD_SUBSCRIPTION: u8 = 0x28;
+    pub const SUBSCRIPTION_IDENTIFIERS: u8 = 0x29;
+    pub const SHARED_SUBSCRIPTION: u8 = 0x2a;
+}
+
+impl<'a> Property<'a> {
+    /// Its identifier and its value.
+    fn parts(&self) -> (u8, Value<'a>) {
+        use Property::*;
+        let number = |identifier, value| (identifier, Value::Number(value));
+        match *self {
+            PayloadFormatIndicator(value) => number(id::PAYLOAD_FORMAT_INDICATOR, value.into()),
+            MessageExpiryInterval(value) => number(id::MESSAGE_EXPIRY_INTERVAL, value),
+            ContentType(value) => (id::CONTENT_TYPE, Value::Text(value)),
+            ResponseTopic(value) => (id::RESPONSE_TOPIC, Value::Text(value)),
+            CorrelationData(value) => (id::CORRELATION_DATA, Value::Binary(value)),
+            SubscriptionIdentifier(value) => number(id::SUBSCRIPTION_IDENTIFIER, value),
+            SessionExpiryInterval(value) => number(id::SESSION_EXPIRY_INTERVAL, value),
+            AssignedClientIdentifier(value) => {
+                (id::ASSIGNED_CLIENT_IDENTIFIER, Value::Text(value))
+            }
+            ServerKeepAlive(value) => number(id::SERVER_KEEP_ALIVE, value.into()),
+            AuthenticationMethod(value) => (id::AUTHENTICATION_METHOD, Value::Text(value)),
+            AuthenticationData(value) => (id::AUTHENTICATION_DATA, Value::Binary(value)),
+            RequestProblemInformation(value) => {
+                number(id::REQUEST_PROBLEM_INFORMATION, value.into())
+            }
+            WillDelayInterval(value) => number(id::WILL_DELAY_INTERVAL, value),
+            RequestResponseInformation(value) => {
+                number(id::REQUEST_RESPONSE_INFORMATION, value.into())
+            }
+            ResponseInformation(value) => (id::RESPONSE_INFORMATION, Value::Text(value)),
+            ServerReference(value) => (id::SERVER_REFERENCE, Value::Text(value)),
+            ReasonString(value) => (id::REASON_STRING, Value::Text(value)),
+            ReceiveMaximum(value) => number(id::RECEIVE_MAXIMUM, value.into()),
+            TopicAliasMaximum(value) => number(id::TOPIC_ALIAS_MAXIMUM, value.into()),
+            TopicAlias(value) => number(id::TOPIC_ALIAS, value.into()),
+            MaximumQos(value) => number(id::MAXIMUM_QOS, value as u32),
+            RetainAvailable(value) => number(id::RETAIN_AVAILABLE, value.into()),
+            UserProperty(name, value) => (id::USER_PROPERTY, Value::Pair(name, value)),
+            MaximumPacketSize(value) => number(id::MAXIMUM_PACKET_SIZE, value),
+            WildcardSubscriptionAvailable(value) => {
+                number(id::WILDCARD_SUBSCRIPTION, value.into())
+            }
+            SubscriptionIdentifierAvailable(value) => {
+                number(id::SUBSCRIPTION_IDENTIFIERS, value.into())
+            }
+            SharedSubscriptionAvailable(value) => number(id::SHARED_SUBSCRIPTION, value.into()),
+        }
+    }
+
+    /// The property of these parts; `None` for a value it may not have.
+    fn from_parts(identifier: u8, value: Value<'a>) -> Option<Self> {
+        use Property::*;
+        let switch = |value| match value {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        };
+        let at_least_1 = |value: u32| (value > 0).then_some(value);
+        Some(match (identifier, value) {
+            (id::PAYLOAD_FORMAT_INDICATOR, Value::Number(value)) => {
+                PayloadFormatIndicator(switch(value)?)
+            }
+            (id::MESSAGE_EXPIRY_INTERVAL, Value::Number(value)) => MessageExpiryInterval(value),
+            (id::CONTENT_TYPE, Value::Text(value)) => ContentType(value),
+            (id::RESPONSE_TOPIC, Value::Text(value)) => {
+                let is_topic_name = super::publish::is_topic_name(value);
+                ResponseTopic(is_topic_name.then_some(value)?)
+            }
+            (id::CORRELATION_DATA, Value::Binary(value)) => CorrelationData(value),
+            (id::SUBSCRIPTION_IDENTIFIER, Value::Number(value)) => {
+                SubscriptionIdentifier(at_least_1(value)?)
+            }
+            (id::SESSION_EXPIRY_INTERVAL, Value::Number(value)) => SessionExpiryInterval(value),
+            (id::ASSIGNED_CLIENT_IDENTIFIER, Value::Text(value)) => AssignedClientIdentifier(value),
+            (id::SERVER_KEEP_ALIVE, Value::Number(value)) => ServerKeepAlive(value as u16),
+            (id::AUTHENTICATION_METHOD, Value::Text(value)) => AuthenticationMethod(value),
+            (id::AUTHENTICATION_DATA, Value::Binary(value)) => AuthenticationData(value),
+            (id::REQUEST_PROBLEM_INFORMATION, Value::Number(value)) => {
+                RequestProblemInformation(switch(value)?)
+            }
+            (id::WILL_DELAY_INTERVAL, Value::Number(value)) => WillDelayInterval(value),
+            (id::REQUEST_RESPONSE_INFORMATION, Value::Number(value)) => {
+                RequestResponseInformation(switch(value)?)
+            }
+            (id::RESPONSE_INFORMATION, Value::Text(value)) => ResponseInformation(value),
+            (id::SERVER_REFERENCE, Value::Text(value)) => ServerReference(value),
+            (id::REASON_STRING, Value::Text(value)) => ReasonString(value),
+            (id::RECEIVE_MAXIMUM, Value::Number(value)) => {
+                ReceiveMaximum(at_least_1(value)? as u16)
+            }
+            (id::TOPIC_ALIAS_MAXIMUM, Value::Number(value)) => TopicAliasMaximum(value as u16),
+            // An alias of 0 has a reason code of its own, which the session knows.
+            (id::TOPIC_ALIAS, Value::Number(value)) => TopicAlias(value as u16),
+            (id::MAXIMUM_QOS, Value::Number(value)) => MaximumQos(match value {
+                0 => Qos::AtMostOnce,
+                1 => Qos::AtLeastOnce,
+                _ => return None,
+            }),
+            (id::RETAIN_AVAILABLE, Value::Number(value)) => RetainAvailable(switch(value)?),
+            (id::USER_PROPERTY, Value::Pair(name, value)) => UserProperty(name, value),
+            (id::MAXIMUM_PACKET_SIZE, Value::Number(value)) => {
+                MaximumPacketSize(at_least_1(value)?)
+            }
+            (id::WILDCARD_SUBSCRIPTION, Value::Number(value)) => {
+                WildcardSubscriptionAvailable(switch(value)?)
+            }
+            (id::SUBSCRIPTION_IDENTIFIERS, Value::Number(value)) => {
+                SubscriptionIdentifierAvailable(switch(value)?)
+            }
+            (id::SHARED_SUBSCRIPTION, Value::Number(value)) => {
+                SharedSubscriptionAvailable(switch(value)?)
+            }
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,27 @@
+//! Properties in a build without MQTT 5: there are none.
+
+use core::convert::Infallible;
+use core::marker::PhantomData;
+
+/// A property of MQTT 5. This build is without the feature `v5`: there is none to be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Property<'a>(Infallible, PhantomData<&'a ()>);
+
+/// The properties of a packet that was received. This build is without the feature `v5`: none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Properties<'a>(PhantomData<&'a ()>);
+
+impl<'a> Properties<'a> {
+    /// No properties.
+    pub const NONE: Properties<'static> = Properties(PhantomData);
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        true
+    }
+
+    /// No property at all.
+    pub fn iter(&self) -> impl Iterator<Item = Property<'a>> + Clone + use<'a> {
+        core::iter::empty()
+    }
+}
