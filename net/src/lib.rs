@@ -1,0 +1,20 @@
+//! What boards on embassy-net share: the loop round the device core, and the device's connection to
+//! its broker.
+//!
+//! ```text
+//!   pins, sensor, log ──▶ Board ─┐
+//!                                ├─▶ run ──▶ monster::Device
+//!   embassy-net ──▶ connection ──┤
+//!   flash ──▶ monster_store ─────┘
+//! ```
+//!
+//! Not here: drivers, and whatever else only one board has.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+mod connection;
+mod run;
+
+pub use connection::{Buffers, PAYLOAD_MAX};
+pub use run::{Board, run};

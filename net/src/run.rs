@@ -1,0 +1,151 @@
+//! The loop round the device. It has no logic of its own: what happens goes in, what the device
+//! wants is carried out.
+
+use core::cell::RefCell;
+use core::fmt;
+use core::pin::pin;
+
+use embassy_futures::select::{Either, Either3, select, select3};
+use embassy_net::Stack;
+use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use embassy_sync::signal::Signal;
+use embassy_time::{Instant as SystemInstant, Timer};
+use embedded_storage_async::nor_flash::NorFlash;
+use monster::device::{Device, Input, Output, ResetReason, Start};
+use monster::settings::value::LogLevel;
+use monster_store::Store;
+use umqtt::Instant;
+
+use crate::connection::{self, Buffers, Wanted};
+
+/// What a device's board has besides a network and flash.
+#[allow(async_fn_in_trait, reason = "a board runs on one core")]
+pub trait Board {
+    /// Sets the switch's pin.
+    fn set_switch(&mut self, level: bool);
+
+    /// Waits for the next edge of the button's pin; returns whether the button is down.
+    ///
+    /// Cancelling it loses no edge.
+    async fn button_edge(&mut self) -> bool;
+
+    /// Asks the sensor; the widths of its pulses in microseconds, none if it does not answer
+    /// ([`monster::dht`]).
+    async fn measure(&mut self) -> &[u16];
+
+    /// Shows a person which device this is.
+    fn identify(&mut self);
+
+    /// A line for the log.
+    fn log(level: LogLevel, line: fmt::Arguments<'_>);
+}
+
+/// Runs a device until it is to be started anew, and returns why.
+pub async fn run<B: Board, F: NorFlash>(
+    start: Start,
+    stack: Stack<'_>,
+    buffers: &mut Buffers,
+    store: &mut Store<F>,
+    board: &mut B,
+) -> ResetReason {
+    let device = Device::new(start, &mut buffers.receive, &mut buffers.send, now());
+    let shared = Shared::new(device);
+    let mut connection = pin!(connection::run::<B>(&shared, stack, &mut buffers.tcp));
+    let reason = match select(run_device(&shared, store, board), connection.as_mut()).await {
+        Either::First(reason) => reason,
+        // It ends only when it is told to, below.
+        Either::Second(()) => return ResetReason::Unknown,
+    };
+    shared.wanted.signal(Wanted::Gone);
+    connection.await;
+    reason
+}
+
+/// The device, and what its loop and its connection tell each other.
+pub(crate) struct Shared<'a> {
+    pub device: RefCell<Device<'a>>,
+    /// What the device wants of its connection, from now on.
+    pub wanted: Signal<NoopRawMutex, Wanted>,
+    /// The device may have bytes to send, or room for more.
+    pub moved: Signal<NoopRawMutex, ()>,
+    /// The device was told something.
+    told: Signal<NoopRawMutex, ()>,
+}
+
+impl<'a> Shared<'a> {
+    fn new(device: Device<'a>) -> Self {
+        Shared {
+            device: RefCell::new(device),
+            wanted: Signal::new(),
+            moved: Signal::new(),
+            told: Signal::new(),
+        }
+    }
+
+    /// Tells the device what happened.
+    pub fn tell(&self, input: Input<'_>) {
+        self.device.borrow_mut().handle(input, now());
+        self.told();
+    }
+
+    /// The device was told something.
+    pub fn told(&self) {
+        self.told.signal(());
+    }
+}
+
+async fn run_device<B: Board, F: NorFlash>(
+    shared: &Shared<'_>,
+    store: &mut Store<F>,
+    board: &mut B,
+) -> ResetReason {
+    loop {
+        if let Some(reason) = carry_out(shared, store, board).await {
+            return reason;
+        }
+        shared.moved.signal(());
+        let deadline = shared.device.borrow().deadline();
+        let due = Timer::at(deadline.map_or(SystemInstant::MAX, system));
+        match select3(shared.told.wait(), board.button_edge(), due).await {
+            Either3::Second(pressed) => shared.tell(Input::Button { pressed }),
+            Either3::First(()) | Either3::Third(()) => {}
+        }
+    }
+}
+
+/// Does what the device wants, until it wants nothing more; or returns why it is to be restarted.
+async fn carry_out<B: Board, F: NorFlash>(
+    shared: &Shared<'_>,
+    store: &mut Store<F>,
+    board: &mut B,
+) -> Option<ResetReason> {
+    loop {
+        let output = shared.device.borrow_mut().poll(now())?;
+        match output {
+            Output::Connect => shared.wanted.signal(Wanted::Open),
+            Output::Close => shared.wanted.signal(Wanted::Closed),
+            Output::Switch { level } => board.set_switch(level),
+            Output::Measure => shared.tell(Input::Pulses(board.measure().await)),
+            Output::Save(record) => match store.save(&record).await {
+                Ok(()) => shared.tell(Input::Saved(record.key)),
+                Err(error) => {
+                    B::log(LogLevel::Error, format_args!("cannot store: {error}"));
+                    shared.tell(Input::SaveFailed(record.key));
+                }
+            },
+            Output::Identify => board.identify(),
+            Output::Log(line) => B::log(line.level, format_args!("{}", line.text)),
+            Output::Restart(reason) => return Some(reason),
+            // Nobody asks a board to stop; should the core do so, a start is the way out.
+            Output::Stopped => return Some(ResetReason::Unknown),
+        }
+    }
+}
+
+pub(crate) fn now() -> Instant {
+    Instant::from_millis(SystemInstant::now().as_millis())
+}
+
+fn system(instant: Instant) -> SystemInstant {
+    SystemInstant::try_from_millis(instant.as_millis()).unwrap_or(SystemInstant::MAX)
+}
