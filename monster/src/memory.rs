@@ -122,32 +122,21 @@ impl Executed {
             .map(|entry| entry.state)
     }
 
-    /// Notes that the command with this id is about to be carried out; store the record first.
-    pub fn begin(&mut self, id: CommandId) -> Record {
-        let sequence = self.next;
+    /// What is to be stored before the command with this id is carried out.
+    pub fn record(&self, id: &CommandId) -> Record {
         let mut bytes = Vec::new();
         let _ = bytes.push(FORMAT);
-        let _ = bytes.extend_from_slice(&sequence.to_le_bytes());
+        let _ = bytes.extend_from_slice(&self.next.to_le_bytes());
         let _ = bytes.extend_from_slice(id.as_bytes());
-        self.push(sequence, id);
         Record {
-            key: Executed::key(sequence),
+            key: Executed::key(self.next),
             bytes,
         }
     }
 
-    /// The command that was begun last was carried out, and this was answered.
-    pub fn done(&mut self, state: bool) {
-        if let Some(entry) = self.entries.back_mut() {
-            entry.state = Some(state);
-        }
-    }
-
-    /// The command that was begun last could not be stored, and is not carried out.
-    pub fn cancel(&mut self) {
-        if let Some(entry) = self.entries.pop_back() {
-            self.next = entry.sequence;
-        }
+    /// The command whose record was made last is stored and carried out, and this was answered.
+    pub fn done(&mut self, id: CommandId, state: bool) {
+        self.push(self.next, id, Some(state));
     }
 
     fn restore(&mut self, sequence: u32, id: CommandId) {
@@ -171,18 +160,18 @@ impl Executed {
             let _ = sorted.push(entry);
         }
         for entry in sorted {
-            self.push(entry.sequence, entry.id);
+            self.push(entry.sequence, entry.id, None);
         }
     }
 
-    fn push(&mut self, sequence: u32, id: CommandId) {
+    fn push(&mut self, sequence: u32, id: CommandId, state: Option<bool>) {
         if self.entries.is_full() {
             self.entries.pop_front();
         }
         let _ = self.entries.push_back(Entry {
             sequence,
             id,
-            state: None,
+            state,
         });
         self.next = sequence.wrapping_add(1);
     }
@@ -210,8 +199,7 @@ mod tests {
     fn the_last_sixteen_ids_are_known_and_older_ones_are_not() {
         let mut executed = Executed::default();
         for n in 0..40 {
-            executed.begin(id(n));
-            executed.done(n % 2 == 0);
+            executed.done(id(n), n % 2 == 0);
         }
         for n in 0..24 {
             assert_eq!(executed.answer(&id(n)), None);
@@ -234,7 +222,8 @@ mod tests {
                 stored.push((record.key, record.bytes.to_vec()));
             };
             for n in 0..21 {
-                store(executed.begin(id(n)));
+                store(executed.record(&id(n)));
+                executed.done(id(n), true);
             }
             for rotation in 0..stored.len() {
                 stored.rotate_left(rotation);
@@ -256,11 +245,10 @@ mod tests {
     #[test]
     fn a_command_that_was_not_stored_is_not_remembered_and_its_place_is_used_again() {
         let mut executed = Executed::default();
-        executed.begin(id(1));
-        let record = executed.begin(id(2));
-        executed.cancel();
+        executed.done(id(1), true);
+        let record = executed.record(&id(2));
         assert_eq!(executed.answer(&id(2)), None);
-        assert_eq!(executed.begin(id(3)).key, record.key);
+        assert_eq!(executed.record(&id(3)).key, record.key);
     }
 
     #[test]

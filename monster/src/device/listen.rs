@@ -124,7 +124,11 @@ impl Device<'_> {
             self.news.reply = Some((id, Answer::State(state)));
             return;
         }
-        let record = self.executed.begin(id.clone());
+        if self.overdue.is_some() {
+            self.refuse_unstored(id);
+            return;
+        }
+        let record = self.executed.record(&id);
         self.pending = Some(Pending {
             action,
             id,
@@ -140,29 +144,35 @@ impl Device<'_> {
                 LogLevel::Error,
                 format_args!("the switch's state could not be stored"),
             );
-        } else if self
-            .pending
-            .as_ref()
-            .is_some_and(|pending| pending.key == key)
-        {
-            self.cancel_pending();
+        } else if let Some(pending) = self.pending.take_if(|pending| pending.key == key) {
+            self.refuse_unstored(pending.id);
+        } else {
+            self.overdue.take_if(|overdue| *overdue == key);
         }
     }
 
-    /// The pending command could not be stored, and so could be executed twice: it is not executed.
-    pub(super) fn cancel_pending(&mut self) {
+    /// The board took too long to store the pending command. Should it be stored after all, the
+    /// word for it must not be taken for that of another one.
+    pub(super) fn give_up_pending(&mut self) {
         if let Some(pending) = self.pending.take() {
-            self.executed.cancel();
-            self.wanted.command = None;
-            self.log.add(
-                LogLevel::Error,
-                format_args!("the command {} could not be stored", pending.id),
-            );
-            self.reply_failed(
-                pending.id,
-                format_args!("the command could not be stored, and was not carried out"),
-            );
+            // What the board was never asked for it does not answer.
+            if self.wanted.command.take().is_none() {
+                self.overdue = Some(pending.key);
+            }
+            self.refuse_unstored(pending.id);
         }
+    }
+
+    /// A command that is not stored could be executed twice: it is not executed.
+    fn refuse_unstored(&mut self, id: CommandId) {
+        self.log.add(
+            LogLevel::Error,
+            format_args!("the command {id} could not be stored"),
+        );
+        self.reply_failed(
+            id,
+            format_args!("the command could not be stored, and was not carried out"),
+        );
     }
 
     fn reply_failed(&mut self, id: CommandId, why: fmt::Arguments<'_>) {
@@ -192,7 +202,7 @@ impl Device<'_> {
         }
         if let Some(id) = id {
             let state = self.switch.is_on();
-            self.executed.done(state);
+            self.executed.done(id.clone(), state);
             self.news.reply = Some((id, Answer::State(state)));
         }
         if action == Action::Restart {

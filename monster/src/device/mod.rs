@@ -182,6 +182,8 @@ pub struct Device<'b> {
     executed: Executed,
     /// A command that is being stored.
     pending: Option<Pending>,
+    /// The key of a record that the board took too long to store, and still owes the word for.
+    overdue: Option<u8>,
     news: News,
     next_diagnostics: Instant,
 
@@ -269,6 +271,7 @@ impl<'b> Device<'b> {
                 .then(|| Heartbeat::new(settings.heartbeat.interval)),
             executed: start.memory.executed,
             pending: None,
+            overdue: None,
             news: News::default(),
             next_diagnostics: now,
             boot: now,
@@ -312,6 +315,8 @@ impl<'b> Device<'b> {
             Input::Saved(key) => {
                 if let Some(pending) = self.pending.take_if(|pending| pending.key == key) {
                     self.execute(pending.action, Some(pending.id), Hand::Structured, now);
+                } else {
+                    self.overdue.take_if(|overdue| *overdue == key);
                 }
             }
             Input::SaveFailed(key) => self.save_failed(key),
@@ -453,7 +458,7 @@ impl<'b> Device<'b> {
             .as_ref()
             .is_some_and(|pending| pending.deadline <= now)
         {
-            self.cancel_pending();
+            self.give_up_pending();
         }
         self.advance_climate(now);
     }

@@ -18,6 +18,8 @@ impl Device<'_> {
     pub(super) fn speak(&mut self, now: Instant) {
         self.counters.drops += self.news.drop_old_events(now);
         if !self.session.is_connected() {
+            // A command that was being stored when the connection broke: who asked will ask again.
+            self.news.reply = None;
             return;
         }
         self.next_reply();

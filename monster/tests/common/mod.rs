@@ -66,6 +66,8 @@ pub struct Bench {
     /// Every byte the device sent on this connection.
     pub wire: Vec<u8>,
     inbox: BytesMut,
+    /// What the peer has sent and the device has not taken.
+    pub outgoing: Vec<u8>,
     /// Packets the peer has received and nobody has looked at.
     pub packets: Vec<Packet>,
 }
@@ -138,6 +140,7 @@ impl Bench {
             steps: Vec::new(),
             wire: Vec::new(),
             inbox: BytesMut::new(),
+            outgoing: Vec::new(),
             packets: Vec::new(),
         };
         bench.settle();
@@ -190,6 +193,9 @@ impl Bench {
                 let bytes = self.device.transmit().to_vec();
                 self.device.transmitted(bytes.len(), now);
                 self.sent(&bytes);
+            }
+            if self.open && self.feed() > 0 {
+                idle = false;
             }
             if idle {
                 break;
@@ -287,48 +293,39 @@ impl Bench {
         }
         self.packets.extend(packets.iter().cloned());
         self.steps.push(Step::Sent(packets));
-        self.feed(&answers);
+        self.outgoing.extend(answers);
     }
 
     pub fn acknowledge(&mut self, identifier: u16) {
         let mut bytes = BytesMut::new();
         PubAck::new(identifier).write(&mut bytes).unwrap();
-        self.feed(&bytes);
+        self.offer(&bytes);
     }
 
-    /// Puts bytes into the device, as many as it takes at a time; returns what it did not take.
-    fn feed<'b>(&mut self, mut bytes: &'b [u8]) -> &'b [u8] {
+    /// Hands the device what the peer has sent, as far as it has room.
+    fn feed(&mut self) -> usize {
         let now = self.instant();
-        while !bytes.is_empty() && self.open {
-            let buffer = self.device.receive_buffer();
-            let count = bytes.len().min(buffer.len());
-            if count == 0 {
-                break;
-            }
-            buffer[..count].copy_from_slice(&bytes[..count]);
-            bytes = &bytes[count..];
-            self.device.received(count, now);
-            if !bytes.is_empty() {
-                self.settle();
-            }
-        }
-        bytes
+        let buffer = self.device.receive_buffer();
+        let count = self.outgoing.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&self.outgoing[..count]);
+        self.outgoing.drain(..count);
+        self.device.received(count, now);
+        count
     }
 
     /// The peer sends bytes; the device takes all of them, unless it closes the connection.
     pub fn send(&mut self, bytes: &[u8]) {
-        let rest = self.feed(bytes);
+        self.offer(bytes);
         assert!(
-            rest.is_empty() || !self.open,
+            self.outgoing.is_empty() || !self.open,
             "{} bytes are not taken",
-            rest.len()
+            self.outgoing.len()
         );
-        self.settle();
     }
 
-    /// The peer sends bytes, as far as the device takes them.
+    /// The peer sends bytes; the device may be too busy to take them.
     pub fn offer(&mut self, bytes: &[u8]) {
-        self.feed(bytes);
+        self.outgoing.extend_from_slice(bytes);
         self.settle();
     }
 
@@ -367,6 +364,7 @@ impl Bench {
         );
         self.open = true;
         self.inbox.clear();
+        self.outgoing.clear();
         self.wire.clear();
         self.handle(Input::Connected {
             ip: Some([192, 168, 1, 7].into()),
