@@ -85,7 +85,12 @@ impl Banner<'_> {
     /// Where the broker is and how to log in, for mosquitto's clients.
     fn mosquitto_flags(&self, url: &BrokerUrl) -> String {
         let mut flags = String::new();
-        if !["127.0.0.1", "localhost"].contains(&url.host()) {
+        // Without TLS any name of this computer is as good as another.
+        let is_default = match url.scheme() {
+            Scheme::Mqtt => ["localhost", "127.0.0.1"].contains(&url.host()),
+            Scheme::Mqtts => url.host() == "localhost",
+        };
+        if !is_default {
             let _ = write!(flags, " -h {}", url.host());
         }
         // The clients know no other default port.

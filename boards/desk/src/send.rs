@@ -1,5 +1,6 @@
 //! `monster send`: one command to one device, and its answer.
 
+use std::io;
 use std::time::Duration;
 
 use embedded_io_adapters::tokio_1::FromTokio;
@@ -9,7 +10,8 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 use umqtt::asynch::Client;
 use umqtt::{
-    Clock as _, Connect, Credentials, Event, Instant, Message, Publish, Qos, Subscription,
+    ClientError, Clock as _, Connect, Credentials, Event, Instant, Message, Publish, Qos,
+    Subscription,
 };
 
 use crate::Failure;
@@ -19,7 +21,7 @@ use crate::config::{Problem, Sources};
 use crate::console;
 use crate::identity::random_bytes;
 use crate::style::{GOOD, STRONG};
-use crate::transport::{Connection, Endpoint};
+use crate::transport::{Connection, Endpoint, REFUSED, explained};
 
 /// Where a broker is when nothing says so.
 const LOCAL: &str = "mqtt://127.0.0.1:1883";
@@ -133,12 +135,18 @@ async fn connect(
         }),
         ..Connect::new(&client_id)
     };
-    match client
+    client
         .connect(FromTokio::new(opened.connection), &connect)
         .await
-    {
-        Ok(_) => Ok(()),
-        Err(error) => Err(error.to_string()),
+        .map_err(said)?;
+    Ok(())
+}
+
+/// What an error means, in a few words.
+fn said(error: ClientError<io::Error>) -> String {
+    match error {
+        ClientError::Transport(error) => explained(&error),
+        error => error.to_string(),
     }
 }
 
@@ -159,21 +167,14 @@ async fn converse(
     let subscriptions = topics
         .each_ref()
         .map(|topic| Subscription::new(topic, Qos::AtLeastOnce));
-    let subscribing = client
-        .subscribe(&subscriptions)
-        .await
-        .map_err(|error| error.to_string())?;
+    let subscribing = client.subscribe(&subscriptions).await.map_err(said)?;
 
     let topic = format!("monster/{id}/{}", command.topic);
     let payload = json!({ "command": command.words, "id": question }).to_string();
     let message = Publish::new(&topic, payload.as_bytes()).qos(Qos::AtLeastOnce);
     let mut is_sent = false;
     loop {
-        let Some(event) = client
-            .receive_until(deadline)
-            .await
-            .map_err(|error| error.to_string())?
-        else {
+        let Some(event) = client.receive_until(deadline).await.map_err(said)? else {
             return Ok(None);
         };
         let mut is_subscribed = false;
@@ -196,10 +197,7 @@ async fn converse(
         }
         if is_subscribed && !is_sent {
             is_sent = true;
-            client
-                .publish(&message)
-                .await
-                .map_err(|error| error.to_string())?;
+            client.publish(&message).await.map_err(said)?;
         }
     }
 }
@@ -240,10 +238,12 @@ impl Answer {
 fn no_connection(broker: &BrokerSettings, why: &str) -> Failure {
     let url = broker.url.as_ref().map(BrokerUrl::to_string);
     let url = url.unwrap_or_default();
-    Failure::failed(format_args!(
-        "cannot connect to {url}: {why}; is the broker there? `monster` starts one, --broker names \
-         another"
-    ))
+    let hint = if why == REFUSED {
+        "; is there a broker? `monster` starts one, --broker names another"
+    } else {
+        ""
+    };
+    Failure::failed(format_args!("cannot connect to {url}: {why}{hint}"))
 }
 
 fn no_answer(id: &DeviceId, patience: Duration, status: Option<String>) -> Failure {

@@ -23,6 +23,9 @@ use tokio_rustls::rustls::{self, CertificateError, ClientConfig, RootCertStore};
 /// for all.
 const ADDRESS_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// What is said when nobody listens.
+pub const REFUSED: &str = "connection refused";
+
 /// Bytes both ways, in order.
 pub trait Connection: AsyncRead + AsyncWrite + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Unpin> Connection for T {}
@@ -85,7 +88,7 @@ impl Endpoint {
     async fn open_tcp(&self) -> io::Result<TcpStream> {
         let addresses: Vec<SocketAddr> = lookup_host((self.host.as_str(), self.port))
             .await
-            .map_err(|error| io::Error::other(format!("{} is not found: {error}", self.host)))?
+            .map_err(|error| self.not_found(&error))?
             .collect();
         let mut last = io::Error::other(format!("{} has no address", self.host));
         for (position, address) in addresses.iter().enumerate() {
@@ -107,6 +110,14 @@ impl Endpoint {
             }
         }
         Err(last)
+    }
+
+    fn not_found(&self, error: &io::Error) -> io::Error {
+        let why = error.to_string();
+        let why = why
+            .strip_prefix("failed to lookup address information: ")
+            .unwrap_or(&why);
+        io::Error::other(format!("{} is not found: {why}", self.host))
     }
 }
 
@@ -256,7 +267,7 @@ pub fn explained(error: &io::Error) -> String {
         Some(rustls::Error::InvalidMessage(_)) => "the broker does not speak TLS there".to_owned(),
         Some(tls) => tls.to_string(),
         None => match error.kind() {
-            io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+            io::ErrorKind::ConnectionRefused => REFUSED.to_owned(),
             io::ErrorKind::ConnectionReset => "connection reset".to_owned(),
             io::ErrorKind::UnexpectedEof => "closed by the broker".to_owned(),
             io::ErrorKind::TimedOut => "timed out".to_owned(),
