@@ -1,5 +1,6 @@
 //! What is done to this repository: `cargo xtask <command>`.
 
+mod bench;
 mod command;
 mod packages;
 mod record;
@@ -45,6 +46,9 @@ enum Task {
     Figures,
     /// Measure what the MQTT client costs on a small machine, in flash and RAM; fail if it grew.
     Size(size::Options),
+    /// Measure what a message costs the MQTT client and its peers, in instructions and system
+    /// calls; fail if the client got slower.
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +57,7 @@ fn main() -> ExitCode {
         Task::Setup => packages::install(),
         Task::Sim { seed, hours, more } => sim(seed, hours, &more),
         Task::Size(options) => size::size(options),
+        Task::Bench(options) => bench::bench(options),
         Task::Figures => packages::install().and_then(|()| test::figures()),
     };
     match result {

@@ -8,6 +8,9 @@ use crate::command::{Failed, root};
 /// What a figure may be larger than its record, in percent: compilers and machines differ a little.
 const MARGIN: f64 = 2.0;
 
+/// And what it may be larger in any case, which is for figures near zero.
+const SLACK: f64 = 0.01;
+
 /// A file of lines `key,figure,figure`; a key may have commas of its own.
 pub struct Record {
     path: PathBuf,
@@ -44,7 +47,7 @@ impl Record {
         let Some((_, known)) = self.lines.iter().find(|(name, _)| name == key) else {
             return Verdict::Unknown;
         };
-        let limit = |known: f64| known * (1.0 + MARGIN / 100.0);
+        let limit = |known: f64| known * (1.0 + MARGIN / 100.0) + SLACK;
         let worse = known
             .iter()
             .zip(figures)

@@ -88,7 +88,7 @@ const RECORD: &str = "bench/size.csv";
 const HEADER: &str = "toolchain,target,features,way,flash,ram";
 
 /// What to do beside measuring.
-#[derive(Clone, Copy, clap::Args)]
+#[derive(Clone, Copy, Default, clap::Args)]
 pub struct Options {
     /// Print the figures for other programs, and nothing else.
     #[arg(long)]

@@ -1,0 +1,345 @@
+//! What a message costs the client and its peers, on this machine: instructions in user space, by
+//! callgrind, and system calls, by strace. Each is the difference of two runs of different length,
+//! so that what a program does but once does not count; both can be repeated, whatever else the
+//! machine is doing.
+
+mod run;
+
+use std::collections::BTreeMap;
+
+use crate::command::{Failed, cargo, program};
+use crate::packages;
+use crate::record::{Record, Verdict};
+
+/// A program that does the works.
+struct Client {
+    name: &'static str,
+    /// Its package in `bench/clients`.
+    package: &'static str,
+    /// The most messages it can have in flight.
+    in_flight: usize,
+}
+
+const fn client(name: &'static str, package: &'static str) -> Client {
+    Client {
+        name,
+        package,
+        in_flight: 16,
+    }
+}
+
+/// Ours is the first.
+const CLIENTS: [Client; 6] = [
+    client("umqtt", "bench-umqtt"),
+    client("raw socket", "bench-raw"),
+    Client {
+        in_flight: 8,
+        ..client("minimq", "bench-minimq")
+    },
+    client("rust-mqtt", "bench-rust-mqtt"),
+    client("rumqttc", "bench-rumqttc"),
+    client("paho C", "bench-paho"),
+];
+
+/// Something to do with each message.
+struct Work {
+    name: &'static str,
+    title: &'static str,
+    /// Messages in flight.
+    window: usize,
+    /// What umqtt should come to: instructions and system calls.
+    target: (f64, f64),
+}
+
+const fn work(name: &'static str, title: &'static str, window: usize, target: (f64, f64)) -> Work {
+    Work {
+        name,
+        title,
+        window,
+        target,
+    }
+}
+
+const WORKS: [Work; 5] = [
+    work("publish-qos0", "publish QoS 0", 1, (250.0, 1.0)),
+    work(
+        "publish-qos1-1",
+        "publish QoS 1, one in flight",
+        1,
+        (700.0, 2.0),
+    ),
+    work(
+        "publish-qos1-16",
+        "publish QoS 1, 16 in flight",
+        16,
+        (700.0, 1.07),
+    ),
+    work("receive-qos0", "receive QoS 0", 1, (350.0, 0.04)),
+    work("reply", "command → reply", 1, (600.0, 2.0)),
+];
+
+/// Messages of the two runs.
+const SHORT: usize = 2_000;
+const LONG: usize = 6_000;
+
+const PROGRAMS: [(&str, &str); 5] = [
+    ("valgrind", "valgrind"),
+    ("strace", "strace"),
+    // For paho C.
+    ("cmake", "cmake"),
+    ("make", "make"),
+    ("cc", "gcc"),
+];
+
+const RECORD: &str = "bench/speed.csv";
+const HEADER: &str = "compiler,work,client,instructions,syscalls";
+
+/// What to measure, and what to do beside it.
+#[derive(Clone, Default, clap::Args)]
+pub struct Options {
+    /// Print the figures for other programs, and nothing else.
+    #[arg(long)]
+    json: bool,
+    /// Measure this client alone.
+    #[arg(long, value_parser = CLIENTS.map(|client| client.name))]
+    client: Option<String>,
+    /// Print where umqtt's instructions go, by function and file.
+    #[arg(long)]
+    functions: bool,
+    /// Measure the time, too: on one CPU, the fastest of several runs.
+    #[arg(long)]
+    time: bool,
+    /// Write umqtt's figures down as those that later ones are held against.
+    #[arg(long)]
+    record: bool,
+}
+
+struct Row {
+    work: &'static Work,
+    client: &'static Client,
+    instructions: f64,
+    syscalls: f64,
+    /// Messages a second.
+    rate: Option<f64>,
+}
+
+/// Measures, prints, and fails if a figure of umqtt is worse than its record.
+pub fn bench(options: Options) -> Result<(), Failed> {
+    packages::install_missing(&PROGRAMS)?;
+    let clients: Vec<&Client> = CLIENTS
+        .iter()
+        .filter(|client| {
+            options
+                .client
+                .as_ref()
+                .is_none_or(|name| name == client.name)
+        })
+        .collect();
+    build(&clients)?;
+
+    let mut rows = Vec::new();
+    for work in &WORKS {
+        for client in &clients {
+            eprintln!("{}: {}", client.name, work.name);
+            rows.push(measure(work, client, options.time)?);
+        }
+    }
+    match options.json {
+        true => print_json(&rows),
+        false => print_table(&rows, &clients),
+    }
+    let ours: Vec<&Row> = rows
+        .iter()
+        .filter(|row| row.client.name == CLIENTS[0].name)
+        .collect();
+    if !options.json {
+        print_targets(&ours);
+    }
+    if options.functions && !options.json {
+        for row in &ours {
+            print_functions(row.work, row.client)?;
+        }
+    }
+    gate(&ours, options.record)
+}
+
+fn build(clients: &[&Client]) -> Result<(), Failed> {
+    let packages = clients
+        .iter()
+        .flat_map(|client| ["--package", client.package]);
+    cargo("build --quiet --locked --release --package responder")
+        .args(packages)
+        .args(["--manifest-path", "bench/Cargo.toml"])
+        .args(["--target-dir", "target/bench"])
+        .output()
+        .map(drop)
+}
+
+fn measure(work: &'static Work, client: &'static Client, time: bool) -> Result<Row, Failed> {
+    let window = work.window.min(client.in_flight);
+    let run = |count| run::Run {
+        client: client.package,
+        work: work.name,
+        count,
+        window,
+    };
+    let per_message = |short: f64, long: f64| (long - short) / (LONG - SHORT) as f64;
+    Ok(Row {
+        work,
+        client,
+        instructions: per_message(run(SHORT).instructions()?, run(LONG).instructions()?),
+        syscalls: per_message(run(SHORT).syscalls()?, run(LONG).syscalls()?),
+        rate: match time {
+            true => run::rate(run)?,
+            false => None,
+        },
+    })
+}
+
+fn print_json(rows: &[Row]) {
+    let lines: Vec<String> = rows
+        .iter()
+        .map(|row| {
+            format!(
+                r#"{{"work":"{}","client":"{}","instructions":{:.0},"syscalls":{:.3}}}"#,
+                row.work.name,
+                row.client.name,
+                row.instructions,
+                // A difference of two runs may come out a little below zero.
+                row.syscalls.max(0.0)
+            )
+        })
+        .collect();
+    println!("[{}]", lines.join(",\n "));
+}
+
+fn print_table(rows: &[Row], clients: &[&Client]) {
+    let titles: Vec<&str> = WORKS.iter().map(|work| work.title).collect();
+    println!("\nInstructions and system calls per message:\n");
+    table(&titles, clients, |client, work| {
+        let row = find(rows, client, work)?;
+        let syscalls = format!("{:.2}", row.syscalls.max(0.0));
+        let syscalls = syscalls.trim_end_matches('0').trim_end_matches('.');
+        Some(format!("{:.0} / {syscalls}", row.instructions))
+    });
+    if rows.iter().any(|row| row.rate.is_some()) {
+        println!("\nMessages a second, client and server on one CPU:\n");
+        table(&titles, clients, |client, work| {
+            Some(format!("{:.0}", find(rows, client, work)?.rate?))
+        });
+    }
+    println!(
+        "\nPayload of 64 bytes, buffers of 4 KiB, one connection over loopback. minimq has at most \
+         8 in flight."
+    );
+}
+
+fn table(titles: &[&str], clients: &[&Client], cell: impl Fn(&Client, &Work) -> Option<String>) {
+    println!("| | {} |", titles.join(" | "));
+    println!("|---{}|", "|--:".repeat(titles.len()));
+    for client in clients {
+        let cells: Vec<String> = WORKS
+            .iter()
+            .map(|work| cell(client, work).unwrap_or_default())
+            .collect();
+        println!("| {} | {} |", client.name, cells.join(" | "));
+    }
+}
+
+fn find<'r>(rows: &'r [Row], client: &Client, work: &Work) -> Option<&'r Row> {
+    rows.iter()
+        .find(|row| row.client.name == client.name && row.work.name == work.name)
+}
+
+fn print_targets(ours: &[&Row]) {
+    println!();
+    for row in ours {
+        let (instructions, syscalls) = row.work.target;
+        // To as many digits as the target has.
+        let met = row.instructions.round() <= instructions
+            && (row.syscalls * 100.0).round() / 100.0 <= syscalls;
+        println!(
+            "{:<16} {:>6.0} / {:<5.2} target {instructions} / {syscalls}: {}",
+            row.work.name,
+            row.instructions,
+            row.syscalls.max(0.0),
+            if met { "met" } else { "not met" }
+        );
+    }
+}
+
+fn print_functions(work: &'static Work, client: &'static Client) -> Result<(), Failed> {
+    let run = |count| run::Run {
+        client: client.package,
+        work: work.name,
+        count,
+        window: work.window,
+    };
+    let short = run(SHORT).functions()?;
+    let mut functions: BTreeMap<String, Vec<(f64, String)>> = BTreeMap::new();
+    for (name, long) in run(LONG).functions()? {
+        let count = long - short.get(&name).copied().unwrap_or(0.0);
+        let (function, file) = name;
+        let part = (count / (LONG - SHORT) as f64, file);
+        functions.entry(function).or_default().push(part);
+    }
+    let total = |parts: &[(f64, String)]| parts.iter().map(|(count, _)| count).sum::<f64>();
+    let mut functions: Vec<_> = functions.into_iter().collect();
+    functions.sort_by(|(_, a), (_, b)| total(b).total_cmp(&total(a)));
+    println!("\n{}, instructions per message:", work.name);
+    for (function, mut parts) in functions {
+        if total(&parts) < 1.0 {
+            break;
+        }
+        let count = total(&parts);
+        parts.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+        let parts: Vec<String> = parts
+            .iter()
+            .filter(|(count, _)| *count >= 1.0)
+            .map(|(count, file)| format!("{file} {count:.0}"))
+            .collect();
+        println!("{count:>7.1}  {function}: {}", parts.join(", "));
+    }
+    Ok(())
+}
+
+fn gate(ours: &[&Row], write: bool) -> Result<(), Failed> {
+    let version = program("rustc").args(["--version"]).output()?;
+    let compiler: Vec<&str> = version.split(' ').take(2).collect();
+    let compiler = compiler.join(" ");
+    let mut record = Record::read(RECORD);
+    let mut worse = Vec::new();
+    for row in ours {
+        let key = format!("{compiler},{},{}", row.work.name, row.client.name);
+        let figures = [row.instructions.round(), thousandths(row.syscalls)];
+        if write {
+            record.note(&key, figures);
+        }
+        match record.judge(&key, figures) {
+            Verdict::Within => {}
+            Verdict::Unknown => eprintln!(
+                "{}: {RECORD} has no figures for {compiler}; `cargo xtask bench --record` writes \
+                 them down",
+                row.work.name
+            ),
+            Verdict::Worse(known, now) => {
+                worse.push(format!("{}: {now}, not {known}", row.work.name));
+            }
+        }
+    }
+    if write {
+        record.write(HEADER)?;
+    }
+    if worse.is_empty() {
+        return Ok(());
+    }
+    Err(Failed::Advice(format!(
+        "more instructions or system calls per message than in {RECORD}:\n{}\nIf that is worth it, \
+         `cargo xtask bench --record` writes it down.",
+        worse.join("\n")
+    )))
+}
+
+fn thousandths(figure: f64) -> f64 {
+    (figure.max(0.0) * 1_000.0).round() / 1_000.0
+}
