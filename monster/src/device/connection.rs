@@ -71,9 +71,12 @@ impl Device<'_> {
     }
 
     /// The broker accepted the connection.
-    pub(super) fn accepted(&mut self, now: Instant) {
+    pub(super) fn accepted(&mut self, session_present: bool, now: Instant) {
         self.backoff.session_started(now);
-        self.in_flight = 0;
+        if !session_present {
+            // Otherwise what was in flight still is.
+            self.in_flight = 0;
+        }
         self.blocked = false;
         let session = &mut self.session;
         let subscribed = self

@@ -285,8 +285,11 @@ impl<'b> Device<'b> {
         }
     }
 
-    /// Takes in what happened.
+    /// Takes in what happened. After the end nothing matters any more.
     pub fn handle(&mut self, input: Input<'_>, now: Instant) {
+        if self.link == Link::Ended {
+            return;
+        }
         match input {
             Input::Network(true) if self.link == Link::Down => self.wait_for_next_attempt(now),
             Input::Network(true) => {}

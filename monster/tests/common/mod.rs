@@ -309,7 +309,9 @@ impl Bench {
         let count = self.outgoing.len().min(buffer.len());
         buffer[..count].copy_from_slice(&self.outgoing[..count]);
         self.outgoing.drain(..count);
-        self.device.received(count, now);
+        if count > 0 {
+            self.device.received(count, now);
+        }
         count
     }
 
@@ -422,7 +424,10 @@ impl Bench {
     pub fn take_subscribe(&mut self) -> Subscribe {
         let is_subscribe = |packet: &Packet| matches!(packet, Packet::Subscribe(_));
         let at = self.packets.iter().position(is_subscribe);
-        match self.packets.remove(at.expect("no SUBSCRIBE")) {
+        match self
+            .packets
+            .remove(at.unwrap_or_else(|| panic!("no SUBSCRIBE; {:?}", self.log)))
+        {
             Packet::Subscribe(subscribe) => subscribe,
             _ => unreachable!(),
         }
