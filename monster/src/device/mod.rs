@@ -331,6 +331,8 @@ impl<'b> Device<'b> {
     pub fn poll(&mut self, now: Instant) -> Option<Output> {
         if self.link != Link::Ended {
             self.advance(now);
+        } else if self.wanted.end.is_none() {
+            return None;
         }
         let level = self.switch.level();
         if self.wanted.level != Some(level) {

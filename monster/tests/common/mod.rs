@@ -280,10 +280,8 @@ impl Bench {
         let mut answers = BytesMut::new();
         for packet in &packets {
             match packet {
-                Packet::Publish(publish) if self.acknowledges => {
-                    if publish.qos == QoS::AtLeastOnce {
-                        PubAck::new(publish.pkid).write(&mut answers).unwrap();
-                    }
+                Packet::Publish(it) if self.acknowledges && it.qos == QoS::AtLeastOnce => {
+                    PubAck::new(it.pkid).write(&mut answers).unwrap();
                 }
                 Packet::PingReq if self.pongs => {
                     PingResp.write(&mut answers).unwrap();
@@ -367,6 +365,7 @@ impl Bench {
         self.open = true;
         self.inbox.clear();
         self.outgoing.clear();
+        self.packets.clear();
         self.wire.clear();
         self.handle(Input::Connected {
             ip: Some([192, 168, 1, 7].into()),
