@@ -322,9 +322,11 @@ fn gate(ours: &[&Row], write: bool) -> Result<(), Failed> {
                  them down",
                 row.work.name
             ),
-            Verdict::Worse(known, now) => {
-                worse.push(format!("{}: {now}, not {known}", row.work.name));
-            }
+            Verdict::Worse(which, known, now) => worse.push(format!(
+                "{}: {now} {}, not {known}",
+                row.work.name,
+                ["instructions", "system calls"][which]
+            )),
         }
     }
     if write {
@@ -334,7 +336,7 @@ fn gate(ours: &[&Row], write: bool) -> Result<(), Failed> {
         return Ok(());
     }
     Err(Failed::Advice(format!(
-        "more instructions or system calls per message than in {RECORD}:\n{}\nIf that is worth it, \
+        "more per message than in {RECORD}:\n{}\nIf that is worth it, \
          `cargo xtask bench --record` writes it down.",
         worse.join("\n")
     )))

@@ -7,6 +7,7 @@ mod record;
 mod size;
 mod test;
 mod toolchain;
+mod virt;
 
 use std::process::ExitCode;
 
@@ -49,6 +50,8 @@ enum Task {
     /// Measure what a message costs the MQTT client and its peers, in instructions and system
     /// calls; fail if the client got slower.
     Bench(bench::Options),
+    /// Run the firmware on a virtual microcontroller, in QEMU, against a broker on this computer.
+    Virt(virt::Options),
 }
 
 fn main() -> ExitCode {
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Task::Sim { seed, hours, more } => sim(seed, hours, &more),
         Task::Size(options) => size::size(options),
         Task::Bench(options) => bench::bench(options),
+        Task::Virt(options) => virt::virt(&options),
         Task::Figures => packages::install().and_then(|()| test::figures()),
     };
     match result {

@@ -23,8 +23,8 @@ pub enum Verdict {
     /// It was never written down.
     Unknown,
     Within,
-    /// What it was, and what it is.
-    Worse(f64, f64),
+    /// Which of the figures, the first or the second; what it was, and what it is.
+    Worse(usize, f64, f64),
 }
 
 impl Record {
@@ -51,9 +51,10 @@ impl Record {
         let worse = known
             .iter()
             .zip(figures)
-            .find(|&(&known, figure)| figure > limit(known));
+            .enumerate()
+            .find(|&(_, (&known, figure))| figure > limit(known));
         match worse {
-            Some((&known, figure)) => Verdict::Worse(known, figure),
+            Some((which, (&known, figure))) => Verdict::Worse(which, known, figure),
             None => Verdict::Within,
         }
     }
@@ -111,11 +112,11 @@ mod tests {
         ));
         assert!(matches!(
             record().judge("a,b", [103.0, 50.0]),
-            Verdict::Worse(100.0, 103.0)
+            Verdict::Worse(0, 100.0, 103.0)
         ));
         assert!(matches!(
             record().judge("a,b", [10.0, 51.5]),
-            Verdict::Worse(50.0, 51.5)
+            Verdict::Worse(1, 50.0, 51.5)
         ));
         assert!(matches!(record().judge("c", [0.0, 0.0]), Verdict::Unknown));
     }
@@ -126,7 +127,7 @@ mod tests {
         record.note("a,b", [7.0, 7.0]);
         assert!(matches!(
             record.judge("a,b", [8.0, 7.0]),
-            Verdict::Worse(7.0, 8.0)
+            Verdict::Worse(0, 7.0, 8.0)
         ));
         assert_eq!(record.lines.len(), 1);
     }

@@ -261,7 +261,10 @@ fn gate(rows: &[Row]) -> Result<(), Failed> {
                 "{what}: {RECORD} has no figures for this toolchain; `cargo xtask size --record` \
                  writes them down"
             ),
-            Verdict::Worse(known, now) => worse.push(format!("{what}: {now} bytes, not {known}")),
+            Verdict::Worse(which, known, now) => worse.push(format!(
+                "{what}: {now} bytes of {}, not {known}",
+                ["flash", "RAM"][which]
+            )),
         }
     }
     if worse.is_empty() {

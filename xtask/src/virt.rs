@@ -1,0 +1,212 @@
+//! The board in QEMU: builds its firmware, puts settings into its flash, and runs it.
+
+mod image;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use clap::Args;
+use monster::settings::Settings;
+use monster_store::file::{FileFlash, block_on};
+use monster_store::{SETTINGS_MAX, Store};
+
+use crate::command::{Failed, root};
+use crate::packages;
+use crate::toolchain::Toolchain;
+
+const TARGET: &str = "riscv32imc-unknown-none-elf";
+const QEMU: &str = "qemu-system-riscv32";
+/// What QEMU wants of each flash, in bytes.
+const FLASH: u64 = 32 << 20;
+/// The erase block of the machine's flash, and how much of it is for the store, as the firmware has
+/// them.
+const BLOCK: usize = 256 * 1024;
+const STORE: u32 = 4 * BLOCK as u32;
+/// How much RAM an ESP32-C3 has, in KiB.
+const RAM_KIB: u32 = 384;
+/// The host, as the machine sees it through QEMU's network.
+const HOST: &str = "10.0.2.2";
+
+/// How the board in QEMU is run.
+#[derive(Args)]
+pub struct Options {
+    /// The broker; 127.0.0.1 is this computer.
+    #[arg(long, value_name = "URL")]
+    broker: Option<String>,
+    /// The device's id; without one it is the network card's address.
+    #[arg(long)]
+    id: Option<String>,
+    /// A setting; may be given many times.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+    /// Where its flash is kept; a device finds there what it stored.
+    #[arg(long, value_name = "FOLDER", default_value = "target/virt")]
+    state: PathBuf,
+    /// End after so many seconds.
+    #[arg(long = "for", value_name = "SECONDS")]
+    seconds: Option<u32>,
+    /// Run the firmware that was built last.
+    #[arg(long)]
+    no_build: bool,
+}
+
+/// Builds the firmware and runs it until it is ended. Does not return unless something is wrong:
+/// this process becomes QEMU, so that whoever ends it ends the machine.
+pub fn virt(options: &Options) -> Result<(), Failed> {
+    let firmware = firmware();
+    if !options.no_build {
+        packages::install_missing(&[(QEMU, "qemu-system-misc")])?;
+        build()?;
+    }
+    let state = root().join(&options.state);
+    fs::create_dir_all(&state).map_err(|error| wrong(&state, error))?;
+    let state = state.canonicalize().map_err(|error| wrong(&state, error))?;
+    let code = state.join("flash0.img");
+    image::write(&firmware, &code, FLASH)?;
+    let flash = state.join("flash1.img");
+    prepare(&flash, options)?;
+    let qemu = qemu(&code, &flash, &state, options.seconds);
+    println!(
+        "the bench (pins, sensor): socat - UNIX-CONNECT:{0}/bench.sock\n\
+         QEMU's own control (QMP): socat - UNIX-CONNECT:{0}/qmp.sock\n\
+         Ctrl-C ends it at once; its flash stays in {0}\n",
+        state.display()
+    );
+    Err(become_program(qemu))
+}
+
+/// Builds the firmware.
+pub fn build() -> Result<(), Failed> {
+    Toolchain::find(TARGET)?
+        .cargo("build --release --locked --manifest-path boards/virt/Cargo.toml")
+        .run()
+}
+
+/// The firmware, once it is built.
+fn firmware() -> PathBuf {
+    root()
+        .join("boards/virt/target")
+        .join(TARGET)
+        .join("release/monster-virt")
+}
+
+/// Puts the settings into the flash, as a portal would. Those that are there already stay.
+fn prepare(path: &Path, options: &Options) -> Result<(), Failed> {
+    let mut pairs = Vec::new();
+    if let Some(url) = &options.broker {
+        pairs.push(("broker.url", seen_from_inside(url)));
+    }
+    if let Some(id) = &options.id {
+        pairs.push(("id", id.clone()));
+    }
+    for setting in &options.settings {
+        let (key, value) = setting.split_once('=').ok_or_else(|| {
+            Failed::Advice(format!("`--set {setting}`: write it as --set key=value"))
+        })?;
+        pairs.push((key.trim(), value.trim().to_owned()));
+    }
+    let pairs = || pairs.iter().map(|(key, value)| (*key, &**value));
+
+    let flash = FileFlash::<BLOCK>::open(path, STORE).map_err(|error| wrong(path, error))?;
+    let mut store = block_on(Store::open(flash, 0..STORE)).map_err(advice)?;
+    let mut bytes = [0; SETTINGS_MAX];
+    let length = monster_store::settings::write::<()>(pairs(), &mut bytes).map_err(advice)?;
+    let wanted: Settings = monster_store::settings::read::<()>(&bytes[..length]).map_err(advice)?;
+    if block_on(store.settings()).ok() != Some(wanted) {
+        block_on(store.save_settings(pairs())).map_err(advice)?;
+    }
+    drop(store);
+    // The rest of the flash is not used; a hole in the file does for it.
+    let file = fs::OpenOptions::new().write(true).open(path);
+    file.and_then(|file| file.set_len(FLASH))
+        .map_err(|error| wrong(path, error))
+}
+
+/// A broker's URL, where this computer has the address at which the machine sees it.
+fn seen_from_inside(url: &str) -> String {
+    let at = url.rfind('@').or_else(|| url.find("//").map(|at| at + 1));
+    let (before, address) = url.split_at(at.map_or(0, |at| at + 1));
+    for host in ["127.0.0.1", "localhost"] {
+        if let Some(rest) = address.strip_prefix(host)
+            && (rest.is_empty() || rest.starts_with([':', '/']))
+        {
+            return format!("{before}{HOST}{rest}");
+        }
+    }
+    url.to_owned()
+}
+
+/// The machine. Its devices are where the firmware looks for them.
+fn qemu(code: &Path, flash: &Path, state: &Path, seconds: Option<u32>) -> Command {
+    let mut command = match seconds {
+        None => Command::new(QEMU),
+        Some(seconds) => {
+            let mut command = Command::new("timeout");
+            command.args(["--foreground", "--signal=KILL", &seconds.to_string(), QEMU]);
+            command
+        }
+    };
+    let drive = |unit, path: &Path, more| {
+        let path = path.display();
+        format!("if=pflash,unit={unit},format=raw,file={path}{more}")
+    };
+    let socket = |name| format!("path={}/{name}.sock,server=on,wait=off", state.display());
+    command
+        .args(["-M", "virt", "-m", &format!("{RAM_KIB}K"), "-bios", "none"])
+        .args(["-display", "none", "-monitor", "none", "-serial", "stdio"])
+        // A small cache of translated code: the firmware is small too.
+        .args(["-accel", "tcg,tb-size=16"])
+        .args(["-global", "virtio-mmio.force-legacy=false"])
+        .args(["-drive", &drive(0, code, ",readonly=on")])
+        .args(["-drive", &drive(1, flash, "")])
+        .args(["-netdev", "user,id=station"])
+        .args([
+            "-device",
+            "virtio-net-device,netdev=station,bus=virtio-mmio-bus.0",
+        ])
+        .args(["-device", "virtio-serial-device,bus=virtio-mmio-bus.2"])
+        .args(["-chardev", &format!("socket,id=bench,{}", socket("bench"))])
+        .args(["-device", "virtconsole,chardev=bench"])
+        .args(["-device", "virtio-rng-device,bus=virtio-mmio-bus.3"])
+        .args(["-chardev", &format!("socket,id=qmp,{}", socket("qmp"))])
+        .args(["-mon", "chardev=qmp,mode=control"]);
+    command
+}
+
+/// Replaces this process; returns only if that fails.
+fn become_program(mut command: Command) -> Failed {
+    let name = command.get_program().to_string_lossy().into_owned();
+    #[cfg(unix)]
+    let error = std::os::unix::process::CommandExt::exec(&mut command);
+    #[cfg(not(unix))]
+    let error = std::io::Error::from(std::io::ErrorKind::Unsupported);
+    Failed::Start(name, error)
+}
+
+fn wrong(path: &Path, error: impl std::fmt::Display) -> Failed {
+    Failed::Advice(format!("{}: {error}", path.display()))
+}
+
+fn advice(error: impl std::fmt::Display) -> Failed {
+    Failed::Advice(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_computer_is_another_address_from_inside() {
+        for (url, seen) in [
+            ("mqtt://127.0.0.1:1883", "mqtt://10.0.2.2:1883"),
+            ("mqtt://localhost", "mqtt://10.0.2.2"),
+            ("mqtt://u:p@localhost:1/", "mqtt://u:p@10.0.2.2:1/"),
+            ("mqtt://localhost.example", "mqtt://localhost.example"),
+            ("mqtt://127.0.0.10:1", "mqtt://127.0.0.10:1"),
+            ("mqtt://broker:1", "mqtt://broker:1"),
+        ] {
+            assert_eq!(seen_from_inside(url), seen);
+        }
+    }
+}
