@@ -1,0 +1,162 @@
+//! The bench: the other end of this board's pins, as lines on the virtconsole.
+//!
+//! | from the bench | what it does |
+//! |---|---|
+//! | `button 1`, `button 0` | presses the button, lets it go: one edge, bouncing or not |
+//! | `pulses 80 80 50 27 …` | what the sensor answers from now on: the widths of its pulses in microseconds; none: nothing |
+//! | `pins` | asks for the levels of all pins |
+//! | `memory` | asks how much of the RAM is used |
+//!
+//! | to the bench | when |
+//! |---|---|
+//! | `switch 1`, `switch 0` | the switch's pin is set, or was asked for |
+//! | `identify` | the device shows which one it is |
+//! | `memory statics 1 stack 2 of 3` | bytes of RAM: in statics, of the deepest stack so far, in all |
+//! | `? …` | the line makes no sense |
+
+use core::cell::{Cell, RefCell};
+use core::fmt::{self, Write};
+use core::future::poll_fn;
+
+use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use embassy_sync::channel::Channel;
+use heapless::{String, Vec};
+use monster::dht::{self, Kind, PULSES, Reading};
+use monster::settings::value::ClimateKind;
+
+use crate::hw::console::{Console, SIZE};
+use crate::hw::memory;
+
+/// How many pulses the sensor can be made to answer with: more than a good answer has.
+pub const PULSES_MAX: usize = PULSES + 17;
+/// How many edges of the button wait to be looked at.
+const EDGES: usize = 32;
+
+/// The levels of the pins, and the line to whoever moves them.
+pub struct Bench {
+    console: RefCell<Option<Console>>,
+    switch: Cell<Option<bool>>,
+    pulses: RefCell<Vec<u16, PULSES_MAX>>,
+    edges: Channel<NoopRawMutex, bool, EDGES>,
+}
+
+impl Bench {
+    /// A bench with this sensor: until it is told otherwise it is 23.4 °C and 56.0 %.
+    pub fn new(console: Option<Console>, sensor: ClimateKind) -> Self {
+        let kind = match sensor {
+            ClimateKind::Dht11 => Some(Kind::Dht11),
+            ClimateKind::Dht22 => Some(Kind::Dht22),
+            ClimateKind::None => None,
+        };
+        let reading = Reading {
+            temperature: 234,
+            humidity: 560,
+        };
+        let pulses = kind.map(|kind| dht::encode(kind, reading));
+        Bench {
+            console: RefCell::new(console),
+            switch: Cell::new(None),
+            pulses: RefCell::new(pulses.into_iter().flatten().collect()),
+            edges: Channel::new(),
+        }
+    }
+
+    /// The switch's pin is set.
+    pub fn set_switch(&self, level: bool) {
+        self.switch.set(Some(level));
+        self.say_pins();
+    }
+
+    /// The next edge of the button's pin.
+    pub async fn button_edge(&self) -> bool {
+        self.edges.receive().await
+    }
+
+    /// What the sensor answers.
+    pub fn measure(&self) -> Vec<u16, PULSES_MAX> {
+        self.pulses.borrow().clone()
+    }
+
+    /// The device shows which one it is.
+    pub fn identify(&self) {
+        self.say(format_args!("identify"));
+    }
+
+    /// Does what the bench says, for ever.
+    pub async fn run(&self) -> ! {
+        let mut line = Vec::<u8, SIZE>::new();
+        let mut piece = [0; SIZE];
+        loop {
+            let count = poll_fn(|context| match &mut *self.console.borrow_mut() {
+                Some(console) => console.poll_read(context, &mut piece),
+                None => core::task::Poll::Pending,
+            })
+            .await;
+            for byte in piece.get(..count).unwrap_or_default() {
+                if *byte == b'\n' {
+                    self.obey(
+                        str::from_utf8(&line)
+                            .unwrap_or("text that is not UTF-8")
+                            .trim(),
+                    );
+                    line.clear();
+                } else if line.push(*byte).is_err() {
+                    self.say(format_args!("? a line is at most {SIZE} bytes long"));
+                    line.clear();
+                }
+            }
+        }
+    }
+
+    fn obey(&self, line: &str) {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        match (word, rest) {
+            ("button", "0" | "1") => {
+                if self.edges.try_send(rest == "1").is_err() {
+                    self.say(format_args!("? more than {EDGES} edges at once"));
+                }
+            }
+            ("pulses", _) => match pulses(rest) {
+                Some(pulses) => *self.pulses.borrow_mut() = pulses,
+                None => self.say(format_args!(
+                    "? pulses are at most {PULSES_MAX} numbers up to 65535"
+                )),
+            },
+            ("pins", "") => self.say_pins(),
+            ("memory", "") => {
+                let memory::Use {
+                    statics,
+                    stack,
+                    total,
+                } = memory::usage();
+                self.say(format_args!(
+                    "memory statics {statics} stack {stack} of {total}"
+                ));
+            }
+            _ => self.say(format_args!("? {line}")),
+        }
+    }
+
+    fn say_pins(&self) {
+        if let Some(level) = self.switch.get() {
+            self.say(format_args!("switch {}", u8::from(level)));
+        }
+    }
+
+    fn say(&self, line: fmt::Arguments<'_>) {
+        let mut text = String::<SIZE>::new();
+        if writeln!(text, "{line}").is_ok()
+            && let Some(console) = &mut *self.console.borrow_mut()
+        {
+            console.write(text.as_bytes());
+        }
+    }
+}
+
+fn pulses(text: &str) -> Option<Vec<u16, PULSES_MAX>> {
+    let mut pulses = Vec::new();
+    for number in text.split_ascii_whitespace() {
+        pulses.push(number.parse().ok()?).ok()?;
+    }
+    Some(pulses)
+}

@@ -1,0 +1,156 @@
+//! A network card, for embassy-net.
+
+use core::task::Context;
+
+use embassy_net_driver::{Capabilities, Driver, HardwareAddress, LinkState, RxToken, TxToken};
+use virtio_drivers::transport::{DeviceType, Transport};
+
+use super::virtio::{Device, Filled, Memory, RECEIVE, Receiver, SEND, Sender};
+
+/// How many frames are under way each way.
+const FRAMES: usize = 8;
+/// VIRTIO's header of a frame, of which nothing is used.
+const HEADER: usize = 12;
+/// The longest frame.
+const FRAME: usize = 1514;
+/// The features: the card knows its address, and whether there is a cable.
+const MAC: u64 = 1 << 5;
+const STATUS: u64 = 1 << 16;
+
+/// The memory a card needs.
+pub struct Frames {
+    receive: Memory<FRAMES, { HEADER + FRAME }>,
+    send: Memory<FRAMES, { HEADER + FRAME }>,
+}
+
+impl Frames {
+    pub const fn new() -> Self {
+        Frames {
+            receive: [[0; _]; _],
+            send: [[0; _]; _],
+        }
+    }
+}
+
+/// A network card.
+pub struct Nic {
+    device: Device,
+    mac: [u8; 6],
+    receiver: Receiver<FRAMES, { HEADER + FRAME }>,
+    sender: Sender<FRAMES, { HEADER + FRAME }>,
+}
+
+impl Nic {
+    /// The card at this place of the bus.
+    pub fn open(place: usize, frames: &'static mut Frames) -> Option<Self> {
+        let device = Device::open(place, DeviceType::Network)?;
+        device.begin(MAC | STATUS);
+        let mac = device.transport.borrow().read_config_space(0).ok()?;
+        let sender = Sender::new(&device, SEND, &mut frames.send);
+        let receiver = Receiver::new(&device, RECEIVE, &mut frames.receive);
+        device.finish();
+        Some(Nic {
+            device,
+            mac,
+            receiver,
+            sender,
+        })
+    }
+
+    /// Its address, which no other card on its network has.
+    pub fn mac(&self) -> [u8; 6] {
+        self.mac
+    }
+}
+
+impl Driver for Nic {
+    type RxToken<'a> = Received<'a>;
+    type TxToken<'a> = Sending<'a>;
+
+    fn receive(&mut self, context: &mut Context<'_>) -> Option<(Received<'_>, Sending<'_>)> {
+        self.device.wake(context.waker());
+        if !self.sender.is_ready() {
+            return None;
+        }
+        let filled = self.receiver.next()?;
+        let Nic {
+            device,
+            receiver,
+            sender,
+            ..
+        } = self;
+        Some((
+            Received {
+                device,
+                receiver,
+                filled,
+            },
+            Sending { device, sender },
+        ))
+    }
+
+    fn transmit(&mut self, context: &mut Context<'_>) -> Option<Sending<'_>> {
+        self.device.wake(context.waker());
+        let Nic { device, sender, .. } = self;
+        sender.is_ready().then_some(Sending { device, sender })
+    }
+
+    fn link_state(&mut self, context: &mut Context<'_>) -> LinkState {
+        const OFFSET: usize = 6;
+        self.device.wake(context.waker());
+        match self
+            .device
+            .transport
+            .borrow()
+            .read_config_space::<u16>(OFFSET)
+        {
+            Ok(status) if status & 1 == 1 => LinkState::Up,
+            _ => LinkState::Down,
+        }
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let mut capabilities = Capabilities::default();
+        capabilities.max_transmission_unit = FRAME;
+        capabilities.max_burst_size = Some(FRAMES);
+        capabilities
+    }
+
+    fn hardware_address(&self) -> HardwareAddress {
+        HardwareAddress::Ethernet(self.mac)
+    }
+}
+
+/// A frame that came.
+pub struct Received<'a> {
+    device: &'a Device,
+    receiver: &'a mut Receiver<FRAMES, { HEADER + FRAME }>,
+    filled: Filled,
+}
+
+impl RxToken for Received<'_> {
+    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, read: F) -> R {
+        let bytes = self.receiver.bytes(&self.filled);
+        let header = HEADER.min(bytes.len());
+        let result = read(&mut bytes[header..]);
+        self.receiver.give_back(self.filled, self.device);
+        result
+    }
+}
+
+/// Room for a frame that goes.
+pub struct Sending<'a> {
+    device: &'a Device,
+    sender: &'a mut Sender<FRAMES, { HEADER + FRAME }>,
+}
+
+impl TxToken for Sending<'_> {
+    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, write: F) -> R {
+        let sent = self.sender.send(HEADER + length, self.device, |bytes| {
+            let (header, frame) = bytes.split_at_mut(HEADER);
+            header.fill(0);
+            write(frame)
+        });
+        sent.expect("there was room, and no frame is longer than was said")
+    }
+}

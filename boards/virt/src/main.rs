@@ -1,0 +1,191 @@
+//! Monster on QEMU's riscv32 `virt` machine: the firmware as it is on a real board, with no
+//! hardware.
+//!
+//! It is a thin shell round the device core: the loop is `monster_net`'s, what is kept
+//! `monster_store`'s, and here are the drivers ([`hw`]) and the pins ([`bench`]).
+
+#![no_std]
+#![no_main]
+#![deny(unsafe_code)]
+
+mod bench;
+mod hw;
+mod log;
+
+use core::fmt;
+
+use embassy_executor::{Executor, Spawner};
+use embassy_net::{Config, Runner, StackResources};
+use heapless::Vec;
+use monster::device::{ResetReason, Start};
+use monster::identity::DeviceId;
+use monster::settings::Settings;
+use monster::settings::value::LogLevel;
+use monster_net::Buffers;
+use monster_store::Store;
+use static_cell::{ConstStaticCell, StaticCell};
+
+use bench::Bench;
+use hw::console::{Console, Pieces};
+use hw::flash::{self, Flash};
+use hw::nic::{Frames, Nic};
+use hw::{interrupts, memory, power, random};
+
+/// Which device is at which place of the bus; `cargo xtask virt` puts them there.
+mod place {
+    pub const STATION: usize = 0;
+    // 1 is the access point's.
+    pub const BENCH: usize = 2;
+    pub const RANDOM: usize = 3;
+}
+
+/// How many sockets there are at once: DHCP's, DNS's, the broker's.
+const SOCKETS: usize = 4;
+
+#[riscv_rt::entry]
+fn main() -> ! {
+    memory::paint();
+    interrupts::init();
+    static EXECUTOR: StaticCell<Executor> = StaticCell::new();
+    EXECUTOR.init(Executor::new()).run(|spawner| {
+        spawner.spawn(board(spawner).expect("it is spawned once"));
+    })
+}
+
+/// The board, from power-on to restart.
+#[embassy_executor::task]
+async fn board(spawner: Spawner) {
+    static FRAMES: ConstStaticCell<Frames> = ConstStaticCell::new(Frames::new());
+    static PIECES: ConstStaticCell<Pieces> = ConstStaticCell::new(Pieces::new());
+    static STORE: StaticCell<Store<Flash>> = StaticCell::new();
+    static BENCH: StaticCell<Bench> = StaticCell::new();
+    static RESOURCES: StaticCell<StackResources<SOCKETS>> = StaticCell::new();
+    static BUFFERS: ConstStaticCell<Buffers> = ConstStaticCell::new(Buffers::new());
+
+    let reset = power::reset_reason();
+    let Some(nic) = Nic::open(place::STATION, FRAMES.take()) else {
+        panic!("there is no network card at bus {}", place::STATION);
+    };
+    let seed = random::number(place::RANDOM).unwrap_or_else(|| {
+        log::line(
+            LogLevel::Warn,
+            format_args!(
+                "there is no source of random numbers at bus {}",
+                place::RANDOM
+            ),
+        );
+        u64::from_le_bytes([0; 8])
+    });
+    let flash = Flash::take().expect("it is taken once");
+    let store = match Store::open(flash, flash::STORE).await {
+        Ok(store) => STORE.init(store),
+        Err(error) => panic!("{error}"),
+    };
+    let start = start(store, nic.mac(), reset, seed).await;
+    log::set_level(start.settings.log.level);
+
+    let console = Console::open(place::BENCH, PIECES.take());
+    let bench = &*BENCH.init(Bench::new(console, start.settings.climate.kind));
+    let resources = RESOURCES.init(StackResources::new());
+    let (stack, runner) =
+        embassy_net::new(nic, Config::dhcpv4(Default::default()), resources, seed);
+    spawner.spawn(network(runner).expect("it is spawned once"));
+    spawner.spawn(pins(bench).expect("it is spawned once"));
+
+    let mut board = Board {
+        bench,
+        pulses: Vec::new(),
+    };
+    let reason = monster_net::run(start, stack, BUFFERS.take(), store, &mut board).await;
+    power::restart(reason)
+}
+
+#[embassy_executor::task]
+async fn network(mut runner: Runner<'static, Nic>) {
+    runner.run().await;
+}
+
+#[embassy_executor::task]
+async fn pins(bench: &'static Bench) {
+    bench.run().await;
+}
+
+/// What the device starts with: what is stored, and what is not told apart by its chip.
+async fn start(store: &mut Store<Flash>, mac: [u8; 6], reset: ResetReason, seed: u64) -> Start {
+    if store.was_damaged() {
+        warn(format_args!(
+            "what was stored could not be read; it is gone"
+        ));
+    }
+    let settings = store.settings().await.unwrap_or_else(|error| {
+        warn(format_args!("the settings are not used: {error}"));
+        Settings::default()
+    });
+    let id = settings.id.clone();
+    let id = id.unwrap_or_else(|| DeviceId::from_unique_id(mac));
+    let memory = store
+        .memory(|key| warn(format_args!("the stored record {key} is left out")))
+        .await
+        .unwrap_or_else(|error| {
+            warn(format_args!("nothing is remembered: {error}"));
+            Default::default()
+        });
+    let starts = store.count_start(reset).await.unwrap_or_else(|error| {
+        warn(format_args!("this start is not counted: {error}"));
+        Default::default()
+    });
+    log::line(
+        LogLevel::Info,
+        format_args!("this is {id}, start {} ({})", starts.total, reset.as_str()),
+    );
+    Start {
+        settings,
+        id,
+        seed,
+        reset,
+        boots: starts.total,
+        memory,
+        button_pressed: false,
+    }
+}
+
+fn warn(text: fmt::Arguments<'_>) {
+    log::line(LogLevel::Warn, text);
+}
+
+/// This board's pins, for the device's loop.
+struct Board {
+    bench: &'static Bench,
+    pulses: Vec<u16, { bench::PULSES_MAX }>,
+}
+
+impl monster_net::Board for Board {
+    fn set_switch(&mut self, level: bool) {
+        self.bench.set_switch(level);
+    }
+
+    async fn button_edge(&mut self) -> bool {
+        self.bench.button_edge().await
+    }
+
+    async fn measure(&mut self) -> &[u16] {
+        self.pulses = self.bench.measure();
+        &self.pulses
+    }
+
+    fn identify(&mut self) {
+        log::line(LogLevel::Info, format_args!("*** this is the one ***"));
+        self.bench.identify();
+    }
+
+    fn log(level: LogLevel, line: fmt::Arguments<'_>) {
+        log::line(level, line);
+    }
+}
+
+/// A mistake in this firmware: it is said, and the machine starts anew.
+#[panic_handler]
+fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+    log::line(LogLevel::Error, format_args!("{info}"));
+    power::restart(ResetReason::Unknown)
+}
