@@ -24,4 +24,5 @@ mod scenario;
 pub mod scratch;
 pub mod scripted;
 pub mod table;
+pub mod virt;
 pub mod world;
