@@ -116,14 +116,15 @@ impl Run {
 }
 
 /// Messages a second, from the fastest of several runs of each length: what disturbs a run only ever
-/// makes it slower. `None` if even those tell nothing.
+/// makes it slower. `None` if
+/// starting and ending takes so long that the difference tells nothing.
 pub fn rate(run: impl Fn(usize) -> Run) -> Result<Option<f64>, Failed> {
     let (mut short, mut long) = (f64::MAX, f64::MAX);
     for _ in 0..REPETITIONS {
         short = short.min(run(SHORT).time()?);
         long = long.min(run(LONG).time()?);
     }
-    Ok((long > short).then(|| (LONG - SHORT) as f64 / (long - short)))
+    Ok((long > 2.0 * short).then(|| (LONG - SHORT) as f64 / (long - short)))
 }
 
 struct Responder {
