@@ -154,7 +154,7 @@ async fn open(
     let addresses = stack
         .dns_query(&host, DnsQueryType::A)
         .await
-        .map_err(|error| OpenError::Name(host, error))?;
+        .map_err(OpenError::Name)?;
     let mut result = Err(OpenError::TimedOut);
     for (position, address) in addresses.iter().enumerate() {
         let connecting = socket.connect((*address, port));
@@ -227,7 +227,7 @@ async fn close(mut socket: TcpSocket<'_>) {
 enum OpenError {
     NoBroker,
     NoTls,
-    Name(String<HOST_MAX>, DnsError),
+    Name(DnsError),
     TimedOut,
     Refused,
     NoRoute,
@@ -248,7 +248,7 @@ impl fmt::Display for OpenError {
         match self {
             OpenError::NoBroker => f.write_str("no broker is set"),
             OpenError::NoTls => f.write_str("this board does not speak TLS"),
-            OpenError::Name(host, error) => write!(f, "{host} is not found: {error:?}"),
+            OpenError::Name(error) => write!(f, "its name is not found: {error:?}"),
             OpenError::TimedOut => f.write_str("timed out"),
             OpenError::Refused => f.write_str("connection refused"),
             OpenError::NoRoute => f.write_str("there is no way to its address"),

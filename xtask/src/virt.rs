@@ -1,5 +1,6 @@
 //! The board in QEMU: builds its firmware, puts settings into its flash, and runs it.
 
+mod figures;
 mod image;
 
 use std::fs;
@@ -49,24 +50,23 @@ pub struct Options {
     /// Run the firmware that was built last.
     #[arg(long)]
     no_build: bool,
+    /// Measure instead: image, RAM, deepest stack, start, idle CPU; fail if it is too much.
+    #[arg(long)]
+    figures: bool,
 }
 
 /// Builds the firmware and runs it until it is ended. Does not return unless something is wrong:
 /// this process becomes QEMU, so that whoever ends it ends the machine.
 pub fn virt(options: &Options) -> Result<(), Failed> {
-    let firmware = firmware();
     if !options.no_build {
         packages::install_missing(&[(QEMU, "qemu-system-misc")])?;
         build()?;
     }
+    if options.figures {
+        return figures::figures();
+    }
     let state = root().join(&options.state);
-    fs::create_dir_all(&state).map_err(|error| wrong(&state, error))?;
-    let state = state.canonicalize().map_err(|error| wrong(&state, error))?;
-    let code = state.join("flash0.img");
-    image::write(&firmware, &code, FLASH)?;
-    let flash = state.join("flash1.img");
-    prepare(&flash, options)?;
-    let qemu = qemu(&code, &flash, &state, options.seconds);
+    let qemu = prepared(&state, &pairs(options)?, options.seconds)?;
     println!(
         "the bench (pins, sensor): socat - UNIX-CONNECT:{0}/bench.sock\n\
          QEMU's own control (QMP): socat - UNIX-CONNECT:{0}/qmp.sock\n\
@@ -91,23 +91,42 @@ fn firmware() -> PathBuf {
         .join("release/monster-virt")
 }
 
-/// Puts the settings into the flash, as a portal would. Those that are there already stay.
-fn prepare(path: &Path, options: &Options) -> Result<(), Failed> {
-    let mut pairs = Vec::new();
-    if let Some(url) = &options.broker {
-        pairs.push(("broker.url", seen_from_inside(url)));
-    }
-    if let Some(id) = &options.id {
-        pairs.push(("id", id.clone()));
-    }
+/// The settings that were asked for, as they are inside the machine.
+fn pairs(options: &Options) -> Result<Vec<(String, String)>, Failed> {
+    let broker = options.broker.as_deref();
+    let mut pairs: Vec<_> = [
+        ("broker.url", broker.map(seen_from_inside)),
+        ("id", options.id.clone()),
+    ]
+    .into_iter()
+    .filter_map(|(key, value)| Some((key.to_owned(), value?)))
+    .collect();
     for setting in &options.settings {
         let (key, value) = setting.split_once('=').ok_or_else(|| {
             Failed::Advice(format!("`--set {setting}`: write it as --set key=value"))
         })?;
-        pairs.push((key.trim(), value.trim().to_owned()));
+        pairs.push((key.trim().to_owned(), value.trim().to_owned()));
     }
-    let pairs = || pairs.iter().map(|(key, value)| (*key, &**value));
+    Ok(pairs)
+}
 
+/// The machine, its state in a folder, with the firmware and these settings in its flash.
+fn prepared(
+    state: &Path,
+    settings: &[(String, String)],
+    seconds: Option<u32>,
+) -> Result<Command, Failed> {
+    fs::create_dir_all(state).map_err(|error| wrong(state, error))?;
+    let code = state.join("flash0.img");
+    image::write(&firmware(), &code, FLASH)?;
+    let flash = state.join("flash1.img");
+    save(&flash, settings)?;
+    Ok(qemu(&code, &flash, state, seconds))
+}
+
+/// Puts the settings into the flash, as a portal would. Those that are there already stay.
+fn save(path: &Path, settings: &[(String, String)]) -> Result<(), Failed> {
+    let pairs = || settings.iter().map(|(key, value)| (&**key, &**value));
     let flash = FileFlash::<BLOCK>::open(path, STORE).map_err(|error| wrong(path, error))?;
     let mut store = block_on(Store::open(flash, 0..STORE)).map_err(advice)?;
     let mut bytes = [0; SETTINGS_MAX];

@@ -17,14 +17,13 @@ static mut REASON: MaybeUninit<u32> = MaybeUninit::zeroed();
 
 /// Why the machine was started; to be asked once.
 pub fn reset_reason() -> ResetReason {
-    let reason = match swap(0) ^ MARK {
+    match swap(0) ^ MARK {
         1 => ResetReason::Command,
         2 => ResetReason::Failure,
         3 => ResetReason::Watchdog,
         4 => ResetReason::Unknown,
         _ => ResetReason::PowerOn,
-    };
-    reason
+    }
 }
 
 /// Restarts the machine.

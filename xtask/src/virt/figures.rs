@@ -1,0 +1,254 @@
+//! What the board in QEMU takes: bytes of flash and RAM, time to start, CPU when idle.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::{RAM_KIB, firmware, image, prepared};
+use crate::command::{Failed, root};
+use crate::packages;
+
+/// How large the firmware may be, in bytes: what the machine's linker script gives it.
+const IMAGE: usize = 4 << 20;
+/// Who may take how long, from the start of QEMU, in milliseconds.
+const CONNECTED_MS: u128 = 500;
+const HEARTBEAT_MS: u128 = 600;
+/// How much of a core an idle device may take, in percent.
+const IDLE_PERCENT: f64 = 0.1;
+/// How long it is watched while idle.
+const IDLE: Duration = Duration::from_secs(60);
+/// How often a start is measured; the quickest counts, since the others were held up.
+const STARTS: usize = 5;
+const ID: &str = "figures";
+/// How long anything may take before it is given up.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Measures, prints, and fails if anything is too much.
+pub fn figures() -> Result<(), Failed> {
+    packages::install()?;
+    let elf = fs::read(firmware()).map_err(said)?;
+    let image = image::loaded(&elf).map_or(0, |bytes| bytes.len());
+
+    let broker = Broker::start()?;
+    let state = root().join("target/virt-figures");
+    let _ = fs::remove_dir_all(&state);
+    let mut starts = Vec::new();
+    for _ in 0..STARTS {
+        let (machine, connected, heartbeat) = Machine::start(&state, &broker)?;
+        starts.push((connected, heartbeat));
+        drop(machine);
+    }
+    let connected = starts
+        .iter()
+        .map(|(time, _)| *time)
+        .min()
+        .unwrap_or(PATIENCE);
+    let heartbeat = starts
+        .iter()
+        .map(|(_, time)| *time)
+        .min()
+        .unwrap_or(PATIENCE);
+
+    let (machine, ..) = Machine::start(&state, &broker)?;
+    broker.exercise()?;
+    let memory = machine.memory(&state)?;
+    let before = machine.cpu()?;
+    thread::sleep(IDLE);
+    let idle = (machine.cpu()? - before) / IDLE.as_secs_f64() * 100.0;
+    drop(machine);
+
+    let [statics, stack] = memory;
+    let ram = usize::try_from(RAM_KIB).unwrap_or(0) * 1024;
+    println!("| the board in QEMU | | allowed |");
+    println!("|---|--:|--:|");
+    println!("| image in flash | {image} bytes | {IMAGE} |");
+    println!("| RAM: statics | {statics} bytes | |");
+    println!("| RAM: deepest stack | {stack} bytes | |");
+    println!("| RAM in all | {} bytes | {ram} |", statics + stack);
+    println!(
+        "| start of QEMU to connected and subscribed | {} ms | {CONNECTED_MS} |",
+        connected.as_millis()
+    );
+    println!(
+        "| start of QEMU to the first heartbeat | {} ms | {HEARTBEAT_MS} |",
+        heartbeat.as_millis()
+    );
+    println!("| idle, of a core | {idle:.3} % | {IDLE_PERCENT} |");
+    let good = image <= IMAGE
+        && statics + stack <= ram
+        && connected.as_millis() <= CONNECTED_MS
+        && heartbeat.as_millis() <= HEARTBEAT_MS
+        && idle <= IDLE_PERCENT;
+    if good {
+        Ok(())
+    } else {
+        Err(Failed::Advice("a figure is above what is allowed".into()))
+    }
+}
+
+/// A mosquitto of our own.
+struct Broker {
+    port: u16,
+    _process: Guard,
+}
+
+impl Broker {
+    fn start() -> Result<Self, Failed> {
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .and_then(|listener| listener.local_addr())
+            .map_err(said)?
+            .port();
+        // Debian keeps servers where not everybody looks.
+        let path = std::env::var("PATH").unwrap_or_default();
+        let mut command = Command::new("mosquitto");
+        command.env("PATH", format!("{path}:/usr/sbin"));
+        command
+            .args(["-p", &port.to_string()])
+            .stderr(Stdio::null());
+        let process = Guard::spawn(command)?;
+        let deadline = Instant::now() + PATIENCE;
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+            if Instant::now() > deadline {
+                return Err(Failed::Advice("mosquitto does not start".into()));
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        Ok(Broker {
+            port,
+            _process: process,
+        })
+    }
+
+    /// Makes the device do what takes the most stack: all kinds of commands, and long payloads.
+    fn exercise(&self) -> Result<(), Failed> {
+        let long = "x".repeat(8 * 1024);
+        let topic = |rest: &str| format!("monster/{ID}{rest}");
+        let with_id = r#"{"command":"toggle","id":"0123456789abcdef0123456789abcdef0123"}"#;
+        for (topic, payload) in [
+            (ID.to_owned(), "toggle"),
+            (ID.to_owned(), "getTH"),
+            (ID.to_owned(), &long),
+            (topic("/switch/0/set"), with_id),
+            (topic("/switch/0/set"), "pulse 50"),
+            (topic("/switch/0/set"), &long),
+            (topic("/th/get"), ""),
+            (topic("/sys/set"), "identify"),
+        ] {
+            let status = Command::new("mosquitto_pub")
+                .args(["-p", &self.port.to_string(), "-q", "1"])
+                .args(["-t", &topic, "-m", payload])
+                .status()
+                .map_err(said)?;
+            if !status.success() {
+                return Err(Failed::Exit("mosquitto_pub".into(), status));
+            }
+        }
+        thread::sleep(Duration::from_secs(3));
+        Ok(())
+    }
+}
+
+/// A QEMU of our own.
+struct Machine {
+    process: Guard,
+    /// Kept open, so that the firmware can go on writing.
+    _output: BufReader<ChildStdout>,
+}
+
+impl Machine {
+    /// Starts one, and waits for its first heartbeat: when it was connected, and when that came.
+    fn start(state: &Path, broker: &Broker) -> Result<(Self, Duration, Duration), Failed> {
+        let settings = [
+            (
+                "broker.url",
+                format!("mqtt://{}:{}", super::HOST, broker.port),
+            ),
+            ("id", ID.to_owned()),
+            ("log.level", "debug".to_owned()),
+        ];
+        let settings = settings.map(|(key, value)| (key.to_owned(), value));
+        let mut command = prepared(state, &settings, None)?;
+        command.stdout(Stdio::piped());
+        let started = Instant::now();
+        let mut process = Guard::spawn(command)?;
+        let output = process.0.stdout.take();
+        let output = output.ok_or_else(|| Failed::Advice("QEMU says nothing".into()))?;
+        let mut output = BufReader::new(output);
+        let mut connected = None;
+        let mut seen = String::new();
+        loop {
+            let mut line = String::new();
+            let length = output.read_line(&mut line).map_err(said)?;
+            if length == 0 || started.elapsed() > PATIENCE {
+                return Err(Failed::Advice(format!("there is no heartbeat:\n{seen}")));
+            }
+            if line.contains("connected to") {
+                connected = Some(started.elapsed());
+            }
+            if line.contains("t=0")
+                && let Some(connected) = connected
+            {
+                let machine = Machine {
+                    process,
+                    _output: output,
+                };
+                return Ok((machine, connected, started.elapsed()));
+            }
+            seen += &line;
+        }
+    }
+
+    /// The bytes of RAM in statics, and of the deepest stack.
+    fn memory(&self, state: &Path) -> Result<[usize; 2], Failed> {
+        let mut bench = UnixStream::connect(state.join("bench.sock")).map_err(said)?;
+        bench.set_read_timeout(Some(PATIENCE)).map_err(said)?;
+        bench.write_all(b"memory\n").map_err(said)?;
+        for line in BufReader::new(bench).lines() {
+            let line = line.map_err(said)?;
+            let words: Vec<&str> = line.split(' ').collect();
+            if let ["memory", "statics", statics, "stack", stack, ..] = words[..]
+                && let (Ok(statics), Ok(stack)) = (statics.parse(), stack.parse())
+            {
+                return Ok([statics, stack]);
+            }
+        }
+        Err(Failed::Advice("the bench does not answer".into()))
+    }
+
+    /// The seconds of CPU it has taken.
+    fn cpu(&self) -> Result<f64, Failed> {
+        let path = format!("/proc/{}/stat", self.process.0.id());
+        let text = fs::read_to_string(path).map_err(said)?;
+        let after_name = text.rsplit(')').next().unwrap_or_default();
+        let ticks = after_name.split_ascii_whitespace().skip(11).take(2);
+        let ticks: f64 = ticks.filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
+        Ok(ticks / 100.0)
+    }
+}
+
+/// A process that ends with this value.
+struct Guard(Child);
+
+impl Guard {
+    fn spawn(mut command: Command) -> Result<Self, Failed> {
+        let name = command.get_program().to_string_lossy().into_owned();
+        let child = command.stdin(Stdio::null()).spawn();
+        child.map(Guard).map_err(|error| Failed::Start(name, error))
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn said(error: std::io::Error) -> Failed {
+    Failed::Advice(error.to_string())
+}
