@@ -363,3 +363,59 @@ fn with_a_kept_session_a_command_sent_while_away_is_executed_once() {
         .count();
     assert_eq!(replies, 2);
 }
+
+#[test]
+fn a_slow_store_does_not_keep_connack_from_being_read() {
+    let mut bench = tree();
+    bench.store = Store::Hangs;
+    bench.command("switch/0/set", &order("toggle", "a"));
+    bench.cut();
+    bench.wait_for_attempt();
+    bench.open();
+    bench.connack(ConnectReturnCode::Success, false);
+    let subscribe = bench.take_subscribe();
+    // It is read once the store is given up, 5 s after it was asked.
+    bench.suback(&subscribe);
+    bench.pass(5_000);
+    assert!(bench.device.is_online());
+}
+
+#[test]
+fn suback_may_stand_behind_commands_that_take_long_to_store() {
+    let kept = [("classic.enabled", "false"), ("mqtt.session", "kept")];
+    let mut bench = Bench::online(&kept);
+    bench.cut();
+    bench.wait_for_attempt();
+    bench.open();
+    bench.connack(ConnectReturnCode::Success, true);
+    bench.store = Store::Writes;
+    for n in 0..5 {
+        bench.command("switch/0/set", &order("toggle", &format!("n{n}")));
+    }
+    let subscribe = bench.take_subscribe();
+    bench.suback(&subscribe);
+    for n in 0..5 {
+        bench.pass(4_000);
+        bench.handle(Input::Saved(16 + n));
+    }
+    assert!(bench.device.is_online());
+    assert_eq!(bench.records.len(), 5);
+}
+
+#[test]
+fn a_suback_that_does_not_come_is_not_waited_for_longer_because_of_commands() {
+    let kept = [("classic.enabled", "false"), ("mqtt.session", "kept")];
+    let mut bench = Bench::online(&kept);
+    bench.cut();
+    bench.wait_for_attempt();
+    bench.open();
+    bench.connack(ConnectReturnCode::Success, true);
+    for n in 0..4 {
+        bench.pass(1_000);
+        bench.command("switch/0/set", &order("toggle", &format!("n{n}")));
+    }
+    bench.pass(999);
+    assert!(bench.open);
+    bench.pass(1);
+    assert!(!bench.open);
+}

@@ -20,6 +20,9 @@ use crate::person::Person;
 use crate::trace::Note;
 use crate::world::World;
 
+/// How long a device waits for its store, in milliseconds.
+const PATIENCE: u64 = 5_000;
+
 pub(crate) struct Home<'a> {
     pub number: u32,
     pub id: DeviceId,
@@ -56,10 +59,18 @@ pub(crate) struct Board<'a> {
     since: u64,
     pub boot: u32,
     pin: Option<bool>,
-    /// What is being written, with whether it will succeed.
-    writing: Vec<(u32, Record, bool)>,
+    writing: Vec<Writing>,
     tickets: u32,
     wake: Option<u64>,
+}
+
+/// A record that is being written.
+struct Writing {
+    ticket: u32,
+    record: Record,
+    /// Whether it will succeed.
+    fine: bool,
+    since: u64,
 }
 
 impl<'a> Home<'a> {
@@ -72,6 +83,9 @@ impl<'a> Home<'a> {
             && !chance.one_in(4);
         let person = Person::new(exact, &settings, chance);
         let trouble_mean = chance.pick(&[60_000, 600_000, 3_600_000, 36_000_000]);
+        let slow_store = chance.pick(&[0, 0, 5, 300, 8_000]);
+        let mut judge = Judge::new(exact);
+        judge.slow_store = slow_store > PATIENCE;
         let home = Home {
             number,
             id,
@@ -80,7 +94,7 @@ impl<'a> Home<'a> {
             board: None,
             store: BTreeMap::new(),
             flaky: chance.one_in(2),
-            slow_store: chance.pick(&[0, 0, 5, 300]),
+            slow_store,
             boots: 0,
             reset: ResetReason::PowerOn,
             off_since: 0,
@@ -93,7 +107,7 @@ impl<'a> Home<'a> {
             person,
             trouble_mean,
             well_from: 0,
-            judge: Judge::new(exact),
+            judge,
             climate: Reading {
                 temperature: 215,
                 humidity: 480,
@@ -173,7 +187,7 @@ impl<'a> Home<'a> {
             return;
         };
         world.note(self.number, "power cut", 0);
-        for (_, record, fine) in board.writing {
+        for Writing { record, fine, .. } in board.writing {
             if fine && world.chance.one_in(2) {
                 if record.key != 0 {
                     self.judge.loses(Judge::number(&record.bytes[5..]));
@@ -223,18 +237,27 @@ impl<'a> Home<'a> {
     pub fn stored(&mut self, boot: u32, ticket: u32, world: &mut World) {
         let now = self.instant(world);
         let Some(board) = &mut self.board else { return };
-        let at = board.writing.iter().position(|it| it.0 == ticket);
+        let at = board.writing.iter().position(|it| it.ticket == ticket);
         let Some(at) = at.filter(|_| board.boot == boot) else {
             return;
         };
-        let (_, record, fine) = board.writing.remove(at);
+        let Writing {
+            record,
+            fine,
+            since,
+            ..
+        } = board.writing.remove(at);
         let key = record.key;
         if fine {
             board.device.handle(Input::Saved(key), now);
             if key != 0 {
-                world.tally.executed += 1;
                 let number = Judge::number(&record.bytes[5..]);
-                self.judge.executes(number, boot, world.now);
+                if world.now - since > PATIENCE {
+                    self.judge.stores_late(number);
+                } else {
+                    world.tally.executed += 1;
+                    self.judge.executes(number, boot, world.now);
+                }
             }
             self.write(record);
         } else {
@@ -359,8 +382,15 @@ impl<'a> Home<'a> {
         let ticket = board.tickets;
         let boot = board.boot;
         let fine = !(self.flaky && world.chance.one_in(20));
-        board.writing.push((ticket, record, fine));
-        let delay = world.chance.up_to(self.slow_store);
+        board.writing.push(Writing {
+            ticket,
+            record,
+            fine,
+            since: world.now,
+        });
+        let mut delay = world.chance.up_to(self.slow_store);
+        // Which comes first, the word or the end of patience, is nobody's business.
+        delay += (delay == PATIENCE) as u64;
         world.after(delay, self.number, What::Stored { boot, ticket });
         // Now and then the power goes just then.
         if world.now < world.peace && world.chance.one_in(300) {

@@ -124,7 +124,13 @@ impl Home<'_> {
         };
         world.tally.orders += 1;
         let payload = format!(r#"{{"command":"{command}","id":"{id}"}}"#);
-        if self.publish(topic, payload, world) {
+        let is_grouped = self.settings.groups.names().any(|name| name == "all");
+        let sent = if topic == "switch/0/set" && is_grouped && world.chance.one_in(4) {
+            self.publish_on("monster/group/all/switch/0/set", payload, world)
+        } else {
+            self.publish(topic, payload, world)
+        };
+        if sent {
             self.judge.sent(number);
         }
     }

@@ -122,13 +122,16 @@ impl Home<'_> {
         let is_waiting = self.wire.is_none() && self.dialling.is_none();
         let retries = self.settings.on_failure == OnFailure::Retry;
         let told = self.path.is_told;
+        // Nothing is read while a command is being stored, and a whole queue of them may wait.
+        let storing = if self.judge.slow_store { 105_000 } else { 0 };
+        let handshake = HANDSHAKE + storing;
         if is_waiting && retries && !told && self.board.is_some() {
-            return self.judge.cap(world.now) + HANDSHAKE;
+            return self.judge.cap(world.now) + handshake;
         }
         let found = DEAD_LINK + ATTEMPT;
         // A restart takes 10 s to begin, and up to 2 s until the device is there again.
         let restart = if retries { 0 } else { 12_000 };
-        found + restart + self.judge.cap(world.now + found) + HANDSHAKE
+        found + restart + self.judge.cap(world.now + found) + handshake
     }
 
     /// Looks whether all is as it should be.

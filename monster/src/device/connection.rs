@@ -84,7 +84,9 @@ impl Device<'_> {
             .subscribe(&self.settings, |all| session.subscribe(all));
         match subscribed {
             Ok(identifier) => {
-                self.link = Link::Subscribing(identifier, now.after(SUBACK_TIMEOUT_MS));
+                let storing = self.pending.as_ref().map(|it| it.deadline.since(now));
+                let wait = SUBACK_TIMEOUT_MS + storing.unwrap_or(0);
+                self.link = Link::Subscribing(identifier, now.after(wait));
             }
             Err(error) => self.disconnected(format_args!("SUBSCRIBE: {error}"), now),
         }

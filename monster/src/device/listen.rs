@@ -21,7 +21,8 @@ impl Device<'_> {
     pub(super) fn advance_session(&mut self, now: Instant) {
         loop {
             self.speak(now);
-            if self.pending.is_some() || self.news.reply.is_some() {
+            let busy = self.pending.is_some() || self.news.reply.is_some();
+            if busy && self.session.is_connected() {
                 if let Err(error) = self.session.expire(now) {
                     self.disconnected(format_args!("{error}"), now);
                 }
@@ -131,6 +132,10 @@ impl Device<'_> {
             return;
         }
         let record = self.executed.record(&id);
+        if let Link::Subscribing(_, at) = &mut self.link {
+            // SUBACK may stand behind this command, and is not read before it is stored.
+            *at = at.after(SAVE_TIMEOUT_MS);
+        }
         self.pending = Some(Pending {
             action,
             id,
@@ -140,17 +145,29 @@ impl Device<'_> {
         self.wanted.command = Some(record);
     }
 
-    pub(super) fn save_failed(&mut self, key: u8) {
+    pub(super) fn save_failed(&mut self, key: u8, now: Instant) {
         if Record::is_switch(key) {
             self.log.add(
                 LogLevel::Error,
                 format_args!("the switch's state could not be stored"),
             );
-        } else if let Some(pending) = self.pending.take_if(|pending| pending.key == key) {
+        } else if let Some(pending) = self.answered_pending(key, now) {
             self.refuse_unstored(pending.id);
-        } else {
-            self.overdue.take_if(|overdue| *overdue == key);
         }
+    }
+
+    /// The pending command, if this is the key the board has answered for.
+    pub(super) fn answered_pending(&mut self, key: u8, now: Instant) -> Option<Pending> {
+        let Some(pending) = self.pending.take_if(|pending| pending.key == key) else {
+            self.overdue.take_if(|overdue| *overdue == key);
+            return None;
+        };
+        if let Link::Subscribing(_, at) = &mut self.link {
+            // It was faster than it had time for.
+            let early = pending.deadline.since(now);
+            *at = Instant::from_millis(at.as_millis().saturating_sub(early));
+        }
+        Some(pending)
     }
 
     /// The board took too long to store the pending command. Should it be stored after all, the

@@ -316,13 +316,11 @@ impl<'b> Device<'b> {
             }
             Input::Saved(key) if Record::is_switch(key) => self.switch.saved(self.saving, now),
             Input::Saved(key) => {
-                if let Some(pending) = self.pending.take_if(|pending| pending.key == key) {
+                if let Some(pending) = self.answered_pending(key, now) {
                     self.execute(pending.action, Some(pending.id), Hand::Structured, now);
-                } else {
-                    self.overdue.take_if(|overdue| *overdue == key);
                 }
             }
-            Input::SaveFailed(key) => self.save_failed(key),
+            Input::SaveFailed(key) => self.save_failed(key, now),
             Input::Stop => self.part(End::Stop, now),
         }
     }
