@@ -98,29 +98,25 @@ impl<F: NorFlash> Store<F> {
         if blocks > BLOCKS_MAX || region.end as usize > flash.capacity() {
             return Err(StoreError::Region);
         }
-        let config = MapConfig::try_new(region).map_err(|_| StoreError::Region)?;
-        let places = Cache::new(
-            ArrayPageStates::new(),
-            ArrayPagePointers::new(),
-            ArrayKeyPointers::new(),
-        );
         let mut store = Store {
-            map: MapStorage::new(flash, config, places),
+            map: map(flash, region.clone())?,
             buffer: [0; BUFFER],
             was_damaged: false,
         };
         match store.schema().await {
-            Ok(Some(SCHEMA)) => {}
+            Ok(Some(SCHEMA)) => return Ok(store),
             Ok(Some(version)) => return Err(StoreError::Newer { version }),
-            Ok(None) => store.write(KEY_SCHEMA, &[SCHEMA]).await?,
-            // Nothing in it can be read.
-            Err(StoreError::Damaged) => {
-                store.was_damaged = true;
-                store.map.erase_all().await?;
-                store.write(KEY_SCHEMA, &[SCHEMA]).await?;
-            }
+            // Nothing in it is ours, or can be read.
+            Ok(None) | Err(StoreError::Damaged) => {}
             Err(error) => return Err(error),
         }
+        if !store.is_blank().await? {
+            store.was_damaged = true;
+            store.map.erase_all().await?;
+            // What it has found out about the flash is not so any more.
+            store.map = map(store.map.destroy().0, region)?;
+        }
+        store.write(KEY_SCHEMA, &[SCHEMA]).await?;
         Ok(store)
     }
 
@@ -219,6 +215,24 @@ impl<F: NorFlash> Store<F> {
         Ok(starts)
     }
 
+    /// Whether all of the flash is erased.
+    async fn is_blank(&mut self) -> Result<bool, StoreError<F::Error>> {
+        let Range { start, end } = self.map.flash_range();
+        // Blocks are powers of two, and so is this.
+        let mut piece = [0; 256];
+        for at in (start..end).step_by(piece.len()) {
+            let flash = self.map.flash();
+            flash
+                .read(at, &mut piece)
+                .await
+                .map_err(StoreError::Flash)?;
+            if piece.iter().any(|byte| *byte != 0xff) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     async fn schema(&mut self) -> Result<Option<u8>, StoreError<F::Error>> {
         match self.read(KEY_SCHEMA).await? {
             None => Ok(None),
@@ -234,6 +248,19 @@ impl<F: NorFlash> Store<F> {
     async fn write(&mut self, key: Key, bytes: &[u8]) -> Result<(), StoreError<F::Error>> {
         Ok(self.map.store_item(&mut self.buffer, &key, &bytes).await?)
     }
+}
+
+fn map<F: NorFlash>(
+    flash: F,
+    region: Range<u32>,
+) -> Result<MapStorage<Key, F, Places>, StoreError<F::Error>> {
+    let config = MapConfig::try_new(region).map_err(|_| StoreError::Region)?;
+    let places = Cache::new(
+        ArrayPageStates::new(),
+        ArrayPagePointers::new(),
+        ArrayKeyPointers::new(),
+    );
+    Ok(MapStorage::new(flash, config, places))
 }
 
 /// Which record of the core is under a key, if one is.
