@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::command::{Failed, cargo};
-use crate::packages;
+use crate::{packages, virt};
 
 /// Installs what is missing and runs everything.
 pub fn everything() -> Result<(), Failed> {
@@ -12,6 +12,7 @@ pub fn everything() -> Result<(), Failed> {
     let mut tally = Tally::default();
 
     cargo("fmt --all --check").run()?;
+    cargo("fmt --check --manifest-path boards/virt/Cargo.toml").run()?;
     for features in ["--all-features", "--no-default-features"] {
         cargo("clippy --workspace --all-targets")
             .args([features, "--", "-D", "warnings"])
@@ -24,7 +25,8 @@ pub fn everything() -> Result<(), Failed> {
     tally.count("test --workspace --exclude monster-scenarios --all-features")?;
     // The end-to-end tests start the program as a person would. They mostly wait, so there may be
     // more of them at once than there are processors.
-    cargo("build --package monster-desk").run()?;
+    cargo("build --package monster-desk --package xtask").run()?;
+    virt::build()?;
     tally.count("test --package monster-scenarios -- --test-threads 8")?;
     cargo("run --quiet --release --package monster-sim -- --seed 1 --hours 5000").run()?;
     figures()?;
@@ -45,7 +47,7 @@ pub fn figures() -> Result<(), Failed> {
             .args([figure])
             .run()?;
     }
-    Ok(())
+    virt::figures()
 }
 
 /// How many tests passed.

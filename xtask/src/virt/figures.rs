@@ -28,8 +28,8 @@ const ID: &str = "figures";
 /// How long anything may take before it is given up.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Measures, prints, and fails if anything is too much.
-pub fn figures() -> Result<(), Failed> {
+/// Measures the firmware that was built last.
+pub fn print() -> Result<(), Failed> {
     packages::install()?;
     let elf = fs::read(firmware()).map_err(said)?;
     let image = image::loaded(&elf).map_or(0, |bytes| bytes.len());
