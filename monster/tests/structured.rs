@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Bench, ID, Store, message};
-use monster::device::{Input, Output, ResetReason};
+use monster::device::{Input, Output, ResetReason, Vitals};
 use mqttbytes::QoS;
 use mqttbytes::v4::{ConnectReturnCode, Packet};
 
@@ -291,6 +291,24 @@ fn diagnostics_come_every_60_s_and_count() {
     assert_eq!(bench.said(), [""; 0]);
     bench.pass(1);
     assert_eq!(bench.said().len(), 1);
+}
+
+#[test]
+fn diagnostics_tell_how_the_board_is_as_far_as_it_knows() {
+    let mut bench = tree(&[]);
+    for ((free, rssi), told) in [
+        ((None, None), ""),
+        ((Some(81_920), None), r#","free":81920"#),
+        ((Some(40_000), Some(-61)), r#","free":40000,"rssi":-61"#),
+        ((None, Some(-70)), r#","rssi":-70"#),
+    ] {
+        bench.handle(Input::Vitals(Vitals { free, rssi }));
+        assert_eq!(bench.said(), [""; 0], "they wait for the next diagnostics");
+        bench.pass(60_000);
+        let said = bench.said().pop().unwrap().replace(r#","ping_ms":0"#, "");
+        let expected = format!(r#""retained_ignored":0{told},"ip":"#);
+        assert!(said.contains(&expected), "{said}");
+    }
 }
 
 #[test]

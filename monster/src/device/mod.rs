@@ -115,8 +115,19 @@ pub enum Input<'a> {
     Saved(u8),
     /// The record with this key could not be stored.
     SaveFailed(u8),
+    /// How the board is, for diagnostics; as often as the board likes.
+    Vitals(Vitals),
     /// Say goodbye, and stop.
     Stop,
+}
+
+/// What a board knows of itself; what it does not know is left out of diagnostics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Vitals {
+    /// Bytes of memory that are free.
+    pub free: Option<u32>,
+    /// How strong the WiFi's signal is, in dBm.
+    pub rssi: Option<i8>,
 }
 
 /// What a device wants of its board.
@@ -191,6 +202,7 @@ pub struct Device<'b> {
     reset: ResetReason,
     boots: u32,
     counters: Counters,
+    vitals: Vitals,
     ip: Option<IpAddr>,
 
     wanted: Wanted,
@@ -278,6 +290,7 @@ impl<'b> Device<'b> {
             reset: start.reset,
             boots: start.boots,
             counters: Counters::default(),
+            vitals: Vitals::default(),
             ip: None,
             wanted: Wanted::default(),
             log: Lines::new(settings.log.level),
@@ -321,6 +334,7 @@ impl<'b> Device<'b> {
                 }
             }
             Input::SaveFailed(key) => self.save_failed(key, now),
+            Input::Vitals(vitals) => self.vitals = vitals,
             Input::Stop => self.part(End::Stop, now),
         }
     }

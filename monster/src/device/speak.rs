@@ -150,6 +150,7 @@ impl Device<'_> {
                 boots: self.boots,
                 counters: self.counters,
                 ping: self.session.round_trip(),
+                vitals: self.vitals,
                 ip: self.ip,
             };
             let payload = diagnostics.payload();

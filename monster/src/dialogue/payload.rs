@@ -7,6 +7,7 @@ use heapless::String;
 
 use crate::button::ButtonEvent;
 use crate::climate::Outcome;
+use crate::device::Vitals;
 use crate::memory::CommandId;
 
 /// The longest payload, in bytes.
@@ -100,6 +101,7 @@ pub(crate) struct Diagnostics {
     pub counters: Counters,
     /// Milliseconds that the last PINGREQ took.
     pub ping: Option<u32>,
+    pub vitals: Vitals,
     pub ip: Option<IpAddr>,
 }
 
@@ -119,6 +121,12 @@ impl Diagnostics {
         );
         if let Some(ping) = self.ping {
             let _ = write!(out, r#","ping_ms":{ping}"#);
+        }
+        if let Some(free) = self.vitals.free {
+            let _ = write!(out, r#","free":{free}"#);
+        }
+        if let Some(rssi) = self.vitals.rssi {
+            let _ = write!(out, r#","rssi":{rssi}"#);
         }
         if let Some(ip) = self.ip {
             let _ = write!(out, r#","ip":"{ip}""#);
@@ -180,12 +188,17 @@ mod tests {
                 retained_ignored: u32::MAX,
             },
             ping: Some(u32::MAX),
+            vitals: Vitals {
+                free: Some(u32::MAX),
+                rssi: Some(i8::MIN),
+            },
             ip: Some(IpAddr::V6(core::net::Ipv6Addr::from([0xffff; 8]))),
         };
         let payload = diagnostics.payload();
         assert!(payload.ends_with("\"}"), "{payload}");
         let without = Diagnostics {
             ping: None,
+            vitals: Vitals::default(),
             ip: None,
             ..diagnostics
         };
