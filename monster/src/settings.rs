@@ -44,7 +44,7 @@ pub use template::{
 use crate::identity::DeviceId;
 use value::{
     ClimateKind, Groups, HeartbeatInterval, KeepAlive, LogLevel, MqttSession, MqttVersion, Offset,
-    OnFailure, PowerOn, Refused, RetainedCommands, SchemaVersion, Text, Value,
+    OnFailure, PinName, PowerOn, Refused, RetainedCommands, SchemaVersion, Text, Value,
 };
 
 /// Makes the structs, [`TABLE`] and the defaults from one list of
@@ -140,7 +140,11 @@ settings! {
         /// The password; it wins over the one in broker.url.
         "broker.password" password: Secret<PASSWORD_MAX> = "";
         /// The file of the CA that vouches for an mqtts:// broker; empty: the system's CAs.
-        "broker.ca" ca: Text<0, CA_MAX> = "";
+        "broker.ca" ca: Text<0, FILE_MAX> = "";
+        /// The file of the device's own certificate, for an mqtts:// broker that asks for one.
+        "broker.cert" cert: Text<0, FILE_MAX> = "";
+        /// The file of the private key to broker.cert.
+        "broker.key" key: Text<0, FILE_MAX> = "";
     }
 
     /// How MQTT is spoken.
@@ -189,16 +193,32 @@ settings! {
 
     /// The switch.
     switch: SwitchSettings {
+        /// The switch's pin.
+        "switch.gpio" gpio: PinName = "";
         /// Whether the pin is low when the switch is on.
         "switch.inverted" inverted: bool = "false";
         /// The switch's state after the power comes on.
         "switch.power_on" power_on: PowerOn = "on";
     }
 
+    /// The button.
+    button: ButtonSettings {
+        /// The button's pin: pressed is low.
+        "button.gpio" gpio: PinName = "";
+    }
+
+    /// The status LED.
+    led: LedSettings {
+        /// The status LED's pin.
+        "led.gpio" gpio: PinName = "";
+    }
+
     /// The sensor of temperature and humidity.
     climate: ClimateSettings {
         /// Which sensor there is.
         "climate.kind" kind: ClimateKind = "dht22";
+        /// The sensor's pin, or where the system shows its readings.
+        "climate.gpio" gpio: PinName = "";
         /// What is added to the temperature, in °C.
         "climate.temperature_offset" temperature_offset: Offset = "0.0";
         /// What is added to the humidity, in %.
@@ -212,8 +232,8 @@ settings! {
     }
 }
 
-/// The longest `broker.ca`, in bytes.
-pub const CA_MAX: usize = 255;
+/// The longest `broker.ca`, `broker.cert` and `broker.key`, in bytes.
+pub const FILE_MAX: usize = 200;
 /// The longest `classic.on` and `classic.off`, in bytes.
 pub const PAYLOAD_MAX: usize = 64;
 
@@ -311,10 +331,23 @@ impl BrokerSettings {
             return Some(Conflict::PasswordWithoutUser);
         }
         let is_plain = |url: &BrokerUrl| url.scheme() == Scheme::Mqtt;
-        if !self.ca.as_str().is_empty() && self.url.as_ref().is_some_and(is_plain) {
-            return Some(Conflict::CaWithoutTls);
+        if self.url.as_ref().is_some_and(is_plain) {
+            let files = [
+                ("broker.ca", &self.ca),
+                ("broker.cert", &self.cert),
+                ("broker.key", &self.key),
+            ];
+            let given = files.iter().find(|(_, file)| !file.as_str().is_empty());
+            if let Some((key, _)) = given {
+                return Some(Conflict::FileWithoutTls(key));
+            }
         }
-        None
+        match (self.cert.as_str(), self.key.as_str()) {
+            ("", "") => None,
+            (_, "") => Some(Conflict::CertificateWithoutKey),
+            ("", _) => Some(Conflict::KeyWithoutCertificate),
+            (_, _) => None,
+        }
     }
 }
 

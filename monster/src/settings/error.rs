@@ -85,8 +85,12 @@ pub enum Conflict {
     ClassicTopicInTree(&'static str, Excerpt),
     /// A password needs a user (\[MQTT-3.1.2-22\]).
     PasswordWithoutUser,
-    /// There is a CA to check the broker's certificate with, but no TLS.
-    CaWithoutTls,
+    /// This setting names a file for TLS, but TLS is not spoken.
+    FileWithoutTls(&'static str),
+    /// `broker.cert` is set and `broker.key` is not.
+    CertificateWithoutKey,
+    /// `broker.key` is set and `broker.cert` is not.
+    KeyWithoutCertificate,
 }
 
 impl fmt::Display for Conflict {
@@ -110,9 +114,18 @@ impl fmt::Display for Conflict {
                 "broker.password is set and broker.user is not: MQTT 3.1.1 allows a password only \
                  with a user",
             ),
-            Conflict::CaWithoutTls => f.write_str(
-                "broker.ca is set, but broker.url begins with mqtt://: \
-                 a certificate is checked only over mqtts://",
+            Conflict::FileWithoutTls(key) => write!(
+                f,
+                "{key} is set, but broker.url begins with mqtt://: \
+                 certificates are only for mqtts://",
+            ),
+            Conflict::CertificateWithoutKey => f.write_str(
+                "broker.cert is set and broker.key is not: a certificate is worth nothing without \
+                 its private key",
+            ),
+            Conflict::KeyWithoutCertificate => f.write_str(
+                "broker.key is set and broker.cert is not: a private key is shown to nobody \
+                 without its certificate",
             ),
         }
     }

@@ -63,6 +63,8 @@ const CASES: &[(&str, &[&str], &[&str])] = &[
     ("broker.user", &["", "alice"], &["a\0", "a\nb"]),
     ("broker.password", &[], &[]),
     ("broker.ca", &["", "/etc/ca.pem"], &["a\nb"]),
+    ("broker.cert", &["", "/etc/cert.pem"], &["a\nb"]),
+    ("broker.key", &["", "/etc/key.pem"], &["a\nb"]),
     (
         "mqtt.client_id",
         &["%id%", "monster-%id%", "x"],
@@ -111,16 +113,28 @@ const CASES: &[(&str, &[&str], &[&str])] = &[
         &["1", "5", "3600"],
         &["", "0", "3601", "5.5", "-1", "+1"],
     ),
+    (
+        "switch.gpio",
+        &["", "5", "gpiochip0:17"],
+        &["5 6", "a\n", "é"],
+    ),
     ("switch.inverted", &["true", "false"], &["", "no"]),
     (
         "switch.power_on",
         &["on", "off", "restore", "toggle"],
         &["", "true", "last"],
     ),
+    ("button.gpio", &["", "9", "sim"], &[" 9", "\0"]),
+    ("led.gpio", &["", "8", "pinctrl-bcm2835:47"], &["8 ", "\t"]),
     (
         "climate.kind",
         &["dht22", "dht11", "none"],
         &["", "DHT22", "bme280"],
+    ),
+    (
+        "climate.gpio",
+        &["", "4", "iio:device0", "/sys/bus/iio/devices/iio:device0"],
+        &["a b", "a\u{7f}"],
     ),
     (
         "climate.temperature_offset",
@@ -219,8 +233,12 @@ fn every_text_is_bounded() {
         "broker.user",
         "broker.password",
         "broker.ca",
+        "broker.cert",
+        "broker.key",
         "mqtt.client_id",
         "classic.in",
+        "switch.gpio",
+        "climate.gpio",
     ]
     .into_iter()
     .chain([
@@ -432,14 +450,51 @@ fn the_classic_topics_stay_out_of_the_structured_tree() {
 }
 
 #[test]
-fn a_ca_without_tls_is_refused() {
-    let ca = ("broker.ca", "ca.pem");
-    let error = with(&[ca, ("broker.url", "mqtt://h")])
-        .validate()
-        .unwrap_err();
-    assert!(error.to_string().contains("broker.ca"), "{error}");
-    assert_eq!(with(&[ca, ("broker.url", "mqtts://h")]).validate(), Ok(()));
-    assert_eq!(with(&[ca]).validate(), Ok(()));
+fn files_for_tls_are_refused_without_it() {
+    let cert = ("broker.cert", "cert.pem");
+    let key = ("broker.key", "key.pem");
+    for (given, files) in [
+        ("broker.ca", &[("broker.ca", "ca.pem")][..]),
+        ("broker.cert", &[cert, key]),
+        ("broker.key", &[key]),
+    ] {
+        let mut settings = with(files);
+        settings.set("broker.url", "mqtt://h").unwrap();
+        let error = settings.validate().unwrap_err();
+        assert_eq!(
+            error,
+            SettingError::Conflict(Conflict::FileWithoutTls(given))
+        );
+        assert!(error.to_string().starts_with(given), "{error}");
+    }
+    for files in [&[("broker.ca", "ca.pem")][..], &[cert, key]] {
+        assert_eq!(with(files).validate(), Ok(()));
+        let mut settings = with(files);
+        settings.set("broker.url", "mqtts://h").unwrap();
+        assert_eq!(settings.validate(), Ok(()));
+    }
+}
+
+#[test]
+fn a_certificate_and_its_key_belong_together() {
+    for (given, missing, file) in [
+        ("broker.cert", "broker.key", "cert.pem"),
+        ("broker.key", "broker.cert", "key.pem"),
+    ] {
+        let settings = with(&[(given, file), ("broker.url", "mqtts://h")]);
+        let error = settings.validate().unwrap_err().to_string();
+        let expected = format!("{given} is set and {missing} is not: ");
+        assert!(error.starts_with(&expected), "{error}");
+    }
+}
+
+#[test]
+fn a_pin_without_a_name_is_the_boards_own() {
+    assert_eq!(Settings::default().switch.gpio.name(), None);
+    let settings = with(&[("switch.gpio", "gpiochip0:17"), ("climate.gpio", "4")]);
+    assert_eq!(settings.switch.gpio.name(), Some("gpiochip0:17"));
+    assert_eq!(settings.climate.gpio.name(), Some("4"));
+    assert_eq!(settings.button.gpio.name(), None);
 }
 
 #[test]

@@ -358,6 +358,40 @@ impl<const MIN: usize, const MAX: usize> Value for Text<MIN, MAX> {
     }
 }
 
+/// The longest name of a pin, in bytes.
+pub const PIN_NAME_MAX: usize = 48;
+
+/// A pin as its board names it, `5` or `gpiochip0:17` perhaps: which names there are only the board
+/// knows, and says when it starts. Empty is the board's default.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PinName(String<PIN_NAME_MAX>);
+
+impl PinName {
+    /// The name; `None` is the board's default.
+    pub fn name(&self) -> Option<&str> {
+        (!self.0.is_empty()).then_some(&self.0)
+    }
+}
+
+impl Value for PinName {
+    fn parse(text: &str) -> Result<Self, Refused> {
+        if !text.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err("it has a character in it that no pin's name has");
+        }
+        String::try_from(text)
+            .map(PinName)
+            .map_err(|_| "it is too long")
+    }
+
+    fn allowed(f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a pin as this board names it, as 5 or gpiochip0:17; empty: the board's own")
+    }
+
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// How many groups a device can be in.
 pub const GROUPS_MAX: usize = 4;
 /// The longest name of a group, in bytes.
