@@ -14,7 +14,11 @@
 #![forbid(unsafe_code)]
 
 mod connection;
+mod log;
 mod run;
+mod start;
 
 pub use connection::{Buffers, PAYLOAD_MAX};
+pub use log::Log;
 pub use run::{Board, run};
+pub use start::{Found, start};

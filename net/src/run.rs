@@ -9,14 +9,17 @@ use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_net::Stack;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::signal::Signal;
-use embassy_time::{Instant as SystemInstant, Timer};
+use embassy_time::{Duration, Instant as SystemInstant, Timer};
 use embedded_storage_async::nor_flash::NorFlash;
-use monster::device::{Device, Input, Output, ResetReason, Start};
+use monster::device::{Device, Input, Output, ResetReason, Start, Vitals};
 use monster::settings::value::LogLevel;
 use monster_store::Store;
 use umqtt::Instant;
 
 use crate::connection::{self, Buffers, Wanted};
+
+/// How often the board is asked how it is.
+const VITALS_EVERY: Duration = Duration::from_secs(5);
 
 /// What a device's board has besides a network and flash.
 #[allow(async_fn_in_trait, reason = "a board runs on one core")]
@@ -35,6 +38,12 @@ pub trait Board {
 
     /// Shows a person which device this is.
     fn identify(&mut self);
+
+    /// How the board is. It is asked every five seconds, as long as the device's loop goes round: so
+    /// this is where a board learns that its watchdog may be fed.
+    fn vitals(&mut self) -> Vitals {
+        Vitals::default()
+    }
 
     /// A line for the log.
     fn log(level: LogLevel, line: fmt::Arguments<'_>);
@@ -99,16 +108,21 @@ async fn run_device<B: Board, F: NorFlash>(
     store: &mut Store<F>,
     board: &mut B,
 ) -> ResetReason {
+    let mut next_vitals = SystemInstant::now();
     loop {
         if let Some(reason) = carry_out(shared, store, board).await {
             return reason;
         }
         shared.moved.signal(());
         let deadline = shared.device.borrow().deadline();
-        let due = Timer::at(deadline.map_or(SystemInstant::MAX, system));
-        match select3(shared.told.wait(), board.button_edge(), due).await {
+        let due = deadline.map_or(next_vitals, |deadline| system(deadline).min(next_vitals));
+        match select3(shared.told.wait(), board.button_edge(), Timer::at(due)).await {
             Either3::Second(pressed) => shared.tell(Input::Button { pressed }),
             Either3::First(()) | Either3::Third(()) => {}
+        }
+        if next_vitals <= SystemInstant::now() {
+            shared.tell(Input::Vitals(board.vitals()));
+            next_vitals = SystemInstant::now() + VITALS_EVERY;
         }
     }
 }
