@@ -70,7 +70,8 @@ pub(crate) enum Wanted {
 
 /// Does what is wanted until the connection is never needed again.
 pub(crate) async fn run<B: Board>(shared: &Shared<'_>, stack: Stack<'_>, buffers: &mut TcpBuffers) {
-    select(serve(shared, stack, buffers), watch::<B>(shared, stack)).await;
+    // The network is looked at first: that it is gone is why its connections are.
+    select(watch::<B>(shared, stack), serve(shared, stack, buffers)).await;
 }
 
 async fn serve(shared: &Shared<'_>, stack: Stack<'_>, buffers: &mut TcpBuffers) {
@@ -248,7 +249,8 @@ impl fmt::Display for OpenError {
         match self {
             OpenError::NoBroker => f.write_str("no broker is set"),
             OpenError::NoTls => f.write_str("this board does not speak TLS"),
-            OpenError::Name(error) => write!(f, "its name is not found: {error:?}"),
+            OpenError::Name(DnsError::Failed) => f.write_str("its name is not found"),
+            OpenError::Name(_) => f.write_str("its name is none that could be found"),
             OpenError::TimedOut => f.write_str("timed out"),
             OpenError::Refused => f.write_str("connection refused"),
             OpenError::NoRoute => f.write_str("there is no way to its address"),
