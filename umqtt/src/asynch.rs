@@ -14,11 +14,17 @@ use core::task::Poll;
 use embedded_io_async::{Read, Write};
 
 use crate::clock::Timer;
-use crate::error::{ClientError, PublishError, SubscribeError};
+#[cfg(feature = "v5")]
+use crate::error::Error;
+use crate::error::{ClientError, PublishError, StreamError, SubscribeError};
 use crate::packet::PacketIdentifier;
 use crate::packet::connect::Connect;
+#[cfg(feature = "v5")]
+use crate::packet::properties::Property;
 use crate::packet::publish::Publish;
-use crate::packet::subscribe::{SubscribeFailure, Subscription};
+#[cfg(feature = "v5")]
+use crate::packet::reason::ReasonCode;
+use crate::packet::subscribe::Subscription;
 use crate::session::{Event, Session, Step};
 use crate::time::Instant;
 
@@ -30,7 +36,14 @@ pub struct Client<'b, T, C> {
     clock: C,
     /// Bytes were written since the transport was flushed.
     unflushed: bool,
+    /// The session has failed, and may have something to say yet.
+    #[cfg(feature = "v5")]
+    failure: Option<Error>,
 }
+
+/// Milliseconds in which a DISCONNECT for an error of the server must be sent.
+#[cfg(feature = "v5")]
+const FAREWELL: u64 = 1_000;
 
 /// What the transport, or the timer, came up with.
 enum Transfer {
@@ -48,6 +61,8 @@ impl<'b, T: Read + Write, C: Timer> Client<'b, T, C> {
             transport: None,
             clock,
             unflushed: false,
+            #[cfg(feature = "v5")]
+            failure: None,
         }
     }
 
@@ -61,15 +76,38 @@ impl<'b, T: Read + Write, C: Timer> Client<'b, T, C> {
         transport: T,
         connect: &Connect<'_>,
     ) -> Result<bool, ClientError<T::Error>> {
+        self.begin(transport, connect)?;
+        loop {
+            match self.next(None).await? {
+                Some(Step::Connected {
+                    session_present, ..
+                }) => return Ok(session_present),
+                #[cfg(feature = "v5")]
+                Some(Step::Authentication(..)) => {
+                    return Err(self.failed(ClientError::Authentication));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Begins to connect over `transport`, and drops the one before. [`receive`](Self::receive)
+    /// returns [`Event::Connected`] once the connection stands. So an authentication of MQTT 5 can
+    /// come before, with [`Event::Authentication`].
+    pub fn begin(
+        &mut self,
+        transport: T,
+        connect: &Connect<'_>,
+    ) -> Result<(), ClientError<T::Error>> {
         self.transport = None;
         self.session.connect(connect, self.clock.now())?;
         self.transport = Some(transport);
         self.unflushed = false;
-        loop {
-            if let Some(Step::Connected { session_present }) = self.next(None).await? {
-                return Ok(session_present);
-            }
+        #[cfg(feature = "v5")]
+        {
+            self.failure = None;
         }
+        Ok(())
     }
 
     /// Queues a message without sending it, so that several leave in one write, with
@@ -104,6 +142,49 @@ impl<'b, T: Read + Write, C: Timer> Client<'b, T, C> {
         let identifier = queued?;
         self.flush().await?;
         Ok(identifier)
+    }
+
+    /// Begins a message that is larger than the send buffer: its payload is `message.payload` and
+    /// `length` bytes more, for which [`stream_from`](Self::stream_from) is to be called next. Read
+    /// [`Session::publish_stream`] for what is different with such a message. Room is found as for
+    /// [`publish`](Self::publish).
+    ///
+    /// Cancelling it before there was room queues nothing; later, go on with
+    /// [`stream_from`](Self::stream_from).
+    pub async fn publish_stream(
+        &mut self,
+        message: &Publish<'_>,
+        length: usize,
+    ) -> Result<Option<PacketIdentifier>, ClientError<T::Error>> {
+        let mut queued = self.session.publish_stream(message, length);
+        if queued == Err(PublishError::Full) {
+            self.flush().await?;
+            queued = self.session.publish_stream(message, length);
+        }
+        Ok(queued?)
+    }
+
+    /// Sends the rest of the message that [`publish_stream`](Self::publish_stream) began, as it is
+    /// read from `source`, which may have more.
+    ///
+    /// Cancelling it loses nothing if cancelling a read of the source loses nothing: call it again.
+    pub async fn stream_from<S: Read>(
+        &mut self,
+        source: &mut S,
+    ) -> Result<(), StreamError<T::Error, S::Error>> {
+        while self.session.stream_missing() > 0 {
+            let buffer = self.session.stream_buffer();
+            if buffer.is_empty() {
+                self.transfer(None).await.map_err(StreamError::Client)?;
+                continue;
+            }
+            let count = source.read(buffer).await.map_err(StreamError::Source)?;
+            if count == 0 {
+                return Err(StreamError::Ended);
+            }
+            self.session.streamed(count);
+        }
+        self.flush().await.map_err(StreamError::Client)
     }
 
     /// Sends a SUBSCRIBE; [`settle`](Self::settle) or [`Event::Subscribed`] tells of the answer.
@@ -162,7 +243,7 @@ impl<'b, T: Read + Write, C: Timer> Client<'b, T, C> {
     pub async fn receive(&mut self) -> Result<Event<'_>, ClientError<T::Error>> {
         loop {
             if let Some(step) = self.next(None).await? {
-                return event(&mut self.session, &mut self.transport, step);
+                return Ok(self.session.event(step));
             }
         }
     }
@@ -175,7 +256,7 @@ impl<'b, T: Read + Write, C: Timer> Client<'b, T, C> {
         deadline: Instant,
     ) -> Result<Option<Event<'_>>, ClientError<T::Error>> {
         match self.next(Some(deadline)).await? {
-            Some(step) => event(&mut self.session, &mut self.transport, step).map(Some),
+            Some(step) => Ok(Some(self.session.event(step))),
             None => Ok(None),
         }
     }
@@ -191,7 +272,7 @@ impl<'b, T: Read + Write, C: Timer> Client<'b, T, C> {
     /// SUBSCRIBE or an UNSUBSCRIBE. Events that come meanwhile are handed to `on_event`; a message
     /// is acknowledged once `on_event` has returned.
     ///
-    /// A subscription the server refused is [`ClientError::Refused`]. The QoS it granted, and
+    /// A subscription the server refused is [`ClientError::Refused`], and with MQTT 5 a message, too. The QoS it granted, and
     /// which of several filters it refused, is told by [`Event::Subscribed`] alone: for that,
     /// [`receive`](Self::receive).
     ///
@@ -205,20 +286,24 @@ impl<'b, T: Read + Write, C: Timer> Client<'b, T, C> {
             let Some(step) = self.next(None).await? else {
                 continue;
             };
-            match event(&mut self.session, &mut self.transport, step)? {
-                Event::Published(answered) | Event::Unsubscribed(answered)
+            let failure = match self.session.event(step) {
+                Event::Published(answered, answer) if answered == identifier => {
+                    answer.reason.is_error().then_some(answer.reason)
+                }
+                Event::Subscribed(answered, codes) | Event::Unsubscribed(answered, codes)
                     if answered == identifier =>
                 {
-                    return Ok(());
+                    codes.failure()
                 }
-                Event::Subscribed(answered, codes) if answered == identifier => {
-                    return match codes.all_granted() {
-                        true => Ok(()),
-                        false => Err(ClientError::Refused(SubscribeFailure)),
-                    };
+                other => {
+                    on_event(other);
+                    continue;
                 }
-                other => on_event(other),
-            }
+            };
+            return match failure {
+                Some(reason) => Err(ClientError::Refused(reason)),
+                None => Ok(()),
+            };
         }
         Err(ClientError::NotPending)
     }
@@ -250,12 +335,45 @@ impl<'b, T: Read + Write, C: Timer> Client<'b, T, C> {
         if self.session.is_connected() {
             self.session.disconnect()?;
         }
+        self.leave().await
+    }
+
+    /// As [`disconnect`](Self::disconnect) with a reason and properties
+    /// ([`Session::disconnect_with`]). MQTT 5.
+    ///
+    /// Cancelling it may leave DISCONNECT unsent: call [`disconnect`](Self::disconnect), and it goes on.
+    #[cfg(feature = "v5")]
+    pub async fn disconnect_with(
+        &mut self,
+        reason: ReasonCode,
+        properties: &[Property<'_>],
+    ) -> Result<(), ClientError<T::Error>> {
+        if self.transport.is_none() {
+            return Err(ClientError::NotConnected);
+        }
+        self.session.disconnect_with(reason, properties)?;
+        self.leave().await
+    }
+
+    async fn leave(&mut self) -> Result<(), ClientError<T::Error>> {
         if !self.session.is_connecting() {
             self.flush().await?;
         }
         self.session.closed();
         self.transport = None;
         Ok(())
+    }
+
+    /// The session, for what this driver has no call of its own.
+    pub fn session(&self) -> &Session<'b> {
+        &self.session
+    }
+
+    /// The session, for what this driver has no call of its own. What is queued there leaves with the
+    /// next [`flush`](Self::flush), or whatever is called next. What moves bytes, that is
+    /// `connect`, `closed`, `transmitted`, `received` and `poll`, is the driver's.
+    pub fn session_mut(&mut self) -> &mut Session<'b> {
+        &mut self.session
     }
 
     /// Whether the server has accepted the connection, and it is not known to be over.
@@ -285,11 +403,17 @@ impl<'b, T: Read + Write, C: Timer> Client<'b, T, C> {
     ) -> Result<Option<Step>, ClientError<T::Error>> {
         loop {
             if self.session.is_closed() {
-                return Err(self.failed(ClientError::NotConnected));
+                return Err(self.end().await);
             }
             match self.session.step(self.clock.now()) {
                 Ok(Some(step)) => return Ok(Some(step)),
                 Ok(None) => {}
+                #[cfg(feature = "v5")]
+                Err(error) => {
+                    self.failure = Some(error);
+                    continue;
+                }
+                #[cfg(not(feature = "v5"))]
                 Err(error) => return Err(self.failed(error.into())),
             }
             if let Transfer::TimedOut = self.transfer(until).await?
@@ -363,24 +487,38 @@ impl<'b, T: Read + Write, C: Timer> Client<'b, T, C> {
         done.map_err(|error| self.failed(error))
     }
 
+    /// Why there is no connection. With MQTT 5, the server hears of it before, if it was its fault
+    /// and it listens.
+    async fn end(&mut self) -> ClientError<T::Error> {
+        #[cfg(feature = "v5")]
+        if let Some(failure) = self.failure {
+            if let Some(transport) = &mut self.transport {
+                let deadline = self.clock.now().after(FAREWELL);
+                let session = &mut self.session;
+                let clock = &self.clock;
+                let io = async {
+                    while !session.transmit().is_empty() {
+                        match transport.write(session.transmit()).await {
+                            Ok(count @ 1..) => session.transmitted(count, clock.now()),
+                            _ => return,
+                        }
+                    }
+                    let _ = transport.flush().await;
+                };
+                let _ = first(io, clock.wait_until(deadline)).await;
+            }
+            self.failure = None;
+            return self.failed(failure.into());
+        }
+        self.failed(ClientError::NotConnected)
+    }
+
     fn failed(&mut self, error: ClientError<T::Error>) -> ClientError<T::Error> {
         self.session.closed();
         self.transport = None;
         self.unflushed = false;
         error
     }
-}
-
-/// The event a step stands for.
-fn event<'s, T, E>(
-    session: &'s mut Session<'_>,
-    transport: &mut Option<T>,
-    step: Step,
-) -> Result<Event<'s>, ClientError<E>> {
-    session.event(step).map_err(|error| {
-        *transport = None;
-        ClientError::Session(error)
-    })
 }
 
 /// The outcome of `io`, or `None` if `timer` is ready before it.

@@ -11,11 +11,15 @@
 use embedded_io::{Error as _, ErrorKind, Read, ReadReady, Write};
 
 use crate::clock::Clock;
-use crate::error::{ClientError, PublishError, SubscribeError};
+use crate::error::{ClientError, PublishError, StreamError, SubscribeError};
 use crate::packet::PacketIdentifier;
 use crate::packet::connect::Connect;
+#[cfg(feature = "v5")]
+use crate::packet::properties::Property;
 use crate::packet::publish::Publish;
-use crate::packet::subscribe::{SubscribeFailure, Subscription};
+#[cfg(feature = "v5")]
+use crate::packet::reason::ReasonCode;
+use crate::packet::subscribe::Subscription;
 use crate::session::{Event, Session, Step};
 use crate::time::Instant;
 
@@ -46,15 +50,34 @@ impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
         transport: T,
         connect: &Connect<'_>,
     ) -> Result<bool, ClientError<T::Error>> {
+        self.begin(transport, connect)?;
+        loop {
+            match self.next(None)? {
+                Some(Step::Connected {
+                    session_present, ..
+                }) => return Ok(session_present),
+                #[cfg(feature = "v5")]
+                Some(Step::Authentication(..)) => {
+                    return Err(self.failed(ClientError::Authentication));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Begins to connect over `transport`, and drops the one before. [`receive`](Self::receive)
+    /// returns [`Event::Connected`] once the connection stands. So an authentication of MQTT 5 can
+    /// come before, with [`Event::Authentication`].
+    pub fn begin(
+        &mut self,
+        transport: T,
+        connect: &Connect<'_>,
+    ) -> Result<(), ClientError<T::Error>> {
         self.transport = None;
         self.session.connect(connect, self.clock.now())?;
         self.transport = Some(transport);
         self.unflushed = false;
-        loop {
-            if let Some(Step::Connected { session_present }) = self.next(None)? {
-                return Ok(session_present);
-            }
-        }
+        Ok(())
     }
 
     /// Queues a message without sending it, so that several leave in one write, with
@@ -86,6 +109,44 @@ impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
         let identifier = queued?;
         self.flush()?;
         Ok(identifier)
+    }
+
+    /// Begins a message that is larger than the send buffer: its payload is `message.payload` and
+    /// `length` bytes more, for which [`stream_from`](Self::stream_from) is to be called next. Read
+    /// [`Session::publish_stream`] for what is different with such a message. Room is found as for
+    /// [`publish`](Self::publish).
+    pub fn publish_stream(
+        &mut self,
+        message: &Publish<'_>,
+        length: usize,
+    ) -> Result<Option<PacketIdentifier>, ClientError<T::Error>> {
+        let mut queued = self.session.publish_stream(message, length);
+        if queued == Err(PublishError::Full) {
+            self.flush()?;
+            queued = self.session.publish_stream(message, length);
+        }
+        Ok(queued?)
+    }
+
+    /// Sends the rest of the message that [`publish_stream`](Self::publish_stream) began, as it is
+    /// read from `source`, which may have more.
+    pub fn stream_from<S: Read>(
+        &mut self,
+        source: &mut S,
+    ) -> Result<(), StreamError<T::Error, S::Error>> {
+        while self.session.stream_missing() > 0 {
+            let buffer = self.session.stream_buffer();
+            if buffer.is_empty() {
+                self.transfer().map_err(StreamError::Client)?;
+                continue;
+            }
+            let count = source.read(buffer).map_err(StreamError::Source)?;
+            if count == 0 {
+                return Err(StreamError::Ended);
+            }
+            self.session.streamed(count);
+        }
+        self.flush().map_err(StreamError::Client)
     }
 
     /// Sends a SUBSCRIBE; [`settle`](Self::settle) or [`Event::Subscribed`] tells of the answer.
@@ -134,7 +195,7 @@ impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
     pub fn receive(&mut self) -> Result<Event<'_>, ClientError<T::Error>> {
         loop {
             if let Some(step) = self.next(None)? {
-                return event(&mut self.session, &mut self.transport, step);
+                return Ok(self.session.event(step));
             }
         }
     }
@@ -146,7 +207,7 @@ impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
         deadline: Instant,
     ) -> Result<Option<Event<'_>>, ClientError<T::Error>> {
         match self.next(Some(deadline))? {
-            Some(step) => event(&mut self.session, &mut self.transport, step).map(Some),
+            Some(step) => Ok(Some(self.session.event(step))),
             None => Ok(None),
         }
     }
@@ -160,7 +221,7 @@ impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
     {
         loop {
             if let Some(step) = self.step()? {
-                return event(&mut self.session, &mut self.transport, step).map(Some);
+                return Ok(Some(self.session.event(step)));
             }
             if self.has_to_send() {
                 self.transfer()?;
@@ -184,7 +245,7 @@ impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
     /// SUBSCRIBE or an UNSUBSCRIBE. Events that come meanwhile are handed to `on_event`; a message
     /// is acknowledged once `on_event` has returned.
     ///
-    /// A subscription the server refused is [`ClientError::Refused`]. The QoS it granted, and
+    /// A subscription the server refused is [`ClientError::Refused`], and with MQTT 5 a message, too. The QoS it granted, and
     /// which of several filters it refused, is told by [`Event::Subscribed`] alone: for that,
     /// [`receive`](Self::receive).
     pub fn settle(
@@ -196,20 +257,24 @@ impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
             let Some(step) = self.next(None)? else {
                 continue;
             };
-            match event(&mut self.session, &mut self.transport, step)? {
-                Event::Published(answered) | Event::Unsubscribed(answered)
+            let failure = match self.session.event(step) {
+                Event::Published(answered, answer) if answered == identifier => {
+                    answer.reason.is_error().then_some(answer.reason)
+                }
+                Event::Subscribed(answered, codes) | Event::Unsubscribed(answered, codes)
                     if answered == identifier =>
                 {
-                    return Ok(());
+                    codes.failure()
                 }
-                Event::Subscribed(answered, codes) if answered == identifier => {
-                    return match codes.all_granted() {
-                        true => Ok(()),
-                        false => Err(ClientError::Refused(SubscribeFailure)),
-                    };
+                other => {
+                    on_event(other);
+                    continue;
                 }
-                other => on_event(other),
-            }
+            };
+            return match failure {
+                Some(reason) => Err(ClientError::Refused(reason)),
+                None => Ok(()),
+            };
         }
         Err(ClientError::NotPending)
     }
@@ -237,12 +302,43 @@ impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
         if self.session.is_connected() {
             self.session.disconnect()?;
         }
+        self.leave()
+    }
+
+    /// As [`disconnect`](Self::disconnect) with a reason and properties
+    /// ([`Session::disconnect_with`]). MQTT 5.
+    #[cfg(feature = "v5")]
+    pub fn disconnect_with(
+        &mut self,
+        reason: ReasonCode,
+        properties: &[Property<'_>],
+    ) -> Result<(), ClientError<T::Error>> {
+        if self.transport.is_none() {
+            return Err(ClientError::NotConnected);
+        }
+        self.session.disconnect_with(reason, properties)?;
+        self.leave()
+    }
+
+    fn leave(&mut self) -> Result<(), ClientError<T::Error>> {
         if !self.session.is_connecting() {
             self.flush()?;
         }
         self.session.closed();
         self.transport = None;
         Ok(())
+    }
+
+    /// The session, for what this driver has no call of its own.
+    pub fn session(&self) -> &Session<'b> {
+        &self.session
+    }
+
+    /// The session, for what this driver has no call of its own. What is queued there leaves with the
+    /// next [`flush`](Self::flush), or whatever is called next. What moves bytes, that is
+    /// `connect`, `closed`, `transmitted`, `received` and `poll`, is the driver's.
+    pub fn session_mut(&mut self) -> &mut Session<'b> {
+        &mut self.session
     }
 
     /// Whether the server has accepted the connection, and it is not known to be over.
@@ -340,21 +436,17 @@ impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
     }
 
     fn failed(&mut self, error: ClientError<T::Error>) -> ClientError<T::Error> {
+        #[cfg(feature = "v5")]
+        if let (Some(transport), ClientError::Session(_)) = (&mut self.transport, &error) {
+            // What the server did wrong, if it listens.
+            if !self.session.transmit().is_empty() {
+                let _ = transport.write_all(self.session.transmit());
+                let _ = transport.flush();
+            }
+        }
         self.session.closed();
         self.transport = None;
         self.unflushed = false;
         error
     }
-}
-
-/// The event a step stands for.
-fn event<'s, T, E>(
-    session: &'s mut Session<'_>,
-    transport: &mut Option<T>,
-    step: Step,
-) -> Result<Event<'s>, ClientError<E>> {
-    session.event(step).map_err(|error| {
-        *transport = None;
-        ClientError::Session(error)
-    })
 }

@@ -4,15 +4,17 @@ use core::fmt;
 
 use crate::outbox::NoRoom;
 use crate::packet::ProtocolError;
-use crate::packet::connect::ConnectReturnCode;
-use crate::packet::subscribe::SubscribeFailure;
+use crate::packet::reason::ReasonCode;
 
 /// Why a session's connection is over, from [`Session::poll`](crate::Session::poll). The caller closes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
-    /// The server refused the CONNECT.
-    Refused(ConnectReturnCode),
+    /// The server refused the CONNECT. MQTT 3.1.1 has five return codes for it: each is told as the
+    /// reason code that means the same.
+    Refused(ReasonCode),
+    /// The server ended the connection (DISCONNECT). MQTT 5.
+    Disconnected(ReasonCode),
     /// No CONNACK came within [`Connect::connack_timeout`](crate::Connect::connack_timeout).
     ConnackTimeout,
     /// Nothing came within [`Connect::ping_timeout`](crate::Connect::ping_timeout) after a PINGREQ.
@@ -25,6 +27,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Refused(code) => write!(f, "the server refused the connection: {code}"),
+            Error::Disconnected(code) => write!(f, "the server ended the connection: {code}"),
             Error::ConnackTimeout => f.write_str("the server did not answer CONNECT"),
             Error::PingTimeout => f.write_str("the server did not answer PINGREQ"),
             Error::Protocol(error) => write!(f, "the server broke the protocol: {error}"),
@@ -50,6 +53,9 @@ pub enum ConnectError {
     SendBuffer,
     /// The will's topic is not a valid topic name (section 4.7).
     InvalidWillTopic,
+    /// A property that CONNECT or a will may not carry, or not twice, or not with this value; or one
+    /// that the session sets itself ([`Connect::properties`](crate::Connect::properties)).
+    InvalidProperty,
 }
 
 impl fmt::Display for ConnectError {
@@ -58,6 +64,7 @@ impl fmt::Display for ConnectError {
             ConnectError::TooLarge => "CONNECT does not fit into the receive buffer",
             ConnectError::SendBuffer => "the send buffer is smaller than 12 bytes",
             ConnectError::InvalidWillTopic => "the will's topic is not a valid topic name",
+            ConnectError::InvalidProperty => "not a valid property of a CONNECT or will",
         })
     }
 }
@@ -67,17 +74,31 @@ impl fmt::Display for ConnectError {
 pub enum PublishError {
     /// The session is not connected.
     NotConnected,
-    /// The send buffer is full for now: send, or wait for acknowledgements.
+    /// The send buffer is full for now, or as many messages of QoS 1 and 2 are in flight as the
+    /// server takes at once, or a message goes out in pieces: send, or wait for acknowledgements.
     Full,
-    /// The packet is larger than the send buffer will ever hold.
+    /// The packet is larger than the send buffer will ever hold, or than the server takes.
     TooLarge,
     /// Empty, longer than 65,535 bytes, or with a wildcard or U+0000 (section 4.7).
     InvalidTopic,
+    /// A property that a message may not carry, or not twice, or not with this value.
+    InvalidProperty,
+    /// A topic alias that is 0, above 32 or what the server takes; with QoS 1 or 2; or in the place
+    /// of a topic name that it was not set for on this connection.
+    TopicAlias,
+    /// The server does not take such messages: [`ReasonCode::QOS_NOT_SUPPORTED`] or
+    /// [`ReasonCode::RETAIN_NOT_SUPPORTED`].
+    NotSupported(ReasonCode),
 }
 
 impl fmt::Display for PublishError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            PublishError::NotSupported(reason) => {
+                return write!(f, "the server does not take it: {reason}");
+            }
+            PublishError::InvalidProperty => "not a valid property of a message",
+            PublishError::TopicAlias => "not a topic alias that can be used here",
             PublishError::NotConnected => "not connected",
             PublishError::Full => "the send buffer is full",
             PublishError::TooLarge => "the message does not fit into the send buffer",
@@ -93,20 +114,73 @@ pub enum SubscribeError {
     NotConnected,
     /// The send buffer is full for now: send, or wait for acknowledgements.
     Full,
-    /// The packet is larger than the send buffer will ever hold.
+    /// The packet is larger than the send buffer will ever hold, or than the server takes.
     TooLarge,
     /// No filter at all [MQTT-3.8.3-3], or one that is not valid (section 4.7.1).
     InvalidFilter,
+    /// A property that the packet may not carry, or not twice, or not with this value.
+    InvalidProperty,
+    /// A shared subscription without the messages of this client [MQTT-3.8.3-4].
+    NoLocal,
+    /// The server does not take such subscriptions:
+    /// [`ReasonCode::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED`],
+    /// [`ReasonCode::SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED`] or
+    /// [`ReasonCode::WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED`].
+    NotSupported(ReasonCode),
 }
 
 impl fmt::Display for SubscribeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            SubscribeError::NotSupported(reason) => {
+                return write!(f, "the server does not take it: {reason}");
+            }
+            SubscribeError::InvalidProperty => "not a valid property of a SUBSCRIBE or UNSUBSCRIBE",
+            SubscribeError::NoLocal => "a shared subscription cannot leave out the client's own",
             SubscribeError::NotConnected => "not connected",
             SubscribeError::Full => "the send buffer is full",
             SubscribeError::TooLarge => "the filters do not fit into the send buffer",
             SubscribeError::InvalidFilter => "not a valid topic filter",
         })
+    }
+}
+
+/// Why an AUTH, a DISCONNECT with a reason, or a rejection could not be queued. MQTT 5.
+#[cfg(feature = "v5")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueError {
+    /// The session is not connected.
+    NotConnected,
+    /// The send buffer is full for now: send, or wait for acknowledgements.
+    Full,
+    /// It is larger than the buffer will ever hold, or than the server takes.
+    TooLarge,
+    /// The reason code or a property is none that this packet may carry, or not now.
+    Invalid,
+}
+
+#[cfg(feature = "v5")]
+impl fmt::Display for QueueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            QueueError::NotConnected => "not connected",
+            QueueError::Full => "the send buffer is full",
+            QueueError::TooLarge => "the packet does not fit into the buffer",
+            QueueError::Invalid => "not a valid reason code or property, or not now",
+        })
+    }
+}
+
+#[cfg(feature = "v5")]
+impl core::error::Error for QueueError {}
+
+#[cfg(feature = "v5")]
+impl From<NoRoom> for QueueError {
+    fn from(room: NoRoom) -> Self {
+        match room {
+            NoRoom::Now => QueueError::Full,
+            NoRoom::Ever => QueueError::TooLarge,
+        }
     }
 }
 
@@ -167,8 +241,14 @@ pub enum ClientError<E> {
     Publish(PublishError),
     /// The SUBSCRIBE or UNSUBSCRIBE was not queued.
     Subscribe(SubscribeError),
-    /// The server refused a subscription, or one of several.
-    Refused(SubscribeFailure),
+    /// The server refused a subscription, or one of several; with MQTT 5 also a message.
+    Refused(ReasonCode),
+    /// The server asks for an authentication that [`connect`](crate::blocking::Client::connect)
+    /// cannot do: begin the connection with `begin`. MQTT 5.
+    Authentication,
+    /// The packet was not queued. MQTT 5.
+    #[cfg(feature = "v5")]
+    Queue(QueueError),
     /// Nothing waits for an answer under this identifier: it was answered before, or forgotten
     /// with the connection or session it belonged to.
     NotPending,
@@ -185,7 +265,10 @@ impl<E: fmt::Debug> fmt::Display for ClientError<E> {
             ClientError::Connect(error) => error.fmt(f),
             ClientError::Publish(error) => error.fmt(f),
             ClientError::Subscribe(error) => error.fmt(f),
-            ClientError::Refused(error) => error.fmt(f),
+            ClientError::Refused(reason) => write!(f, "the server refused it: {reason}"),
+            ClientError::Authentication => f.write_str("the server asks for an authentication"),
+            #[cfg(feature = "v5")]
+            ClientError::Queue(error) => error.fmt(f),
             ClientError::NotPending => f.write_str("nothing waits under this packet identifier"),
         }
     }
@@ -202,6 +285,16 @@ impl<E> From<Error> for ClientError<E> {
 impl<E> From<NotConnected> for ClientError<E> {
     fn from(_: NotConnected) -> Self {
         ClientError::NotConnected
+    }
+}
+
+#[cfg(feature = "v5")]
+impl<E> From<QueueError> for ClientError<E> {
+    fn from(error: QueueError) -> Self {
+        match error {
+            QueueError::NotConnected => ClientError::NotConnected,
+            error => ClientError::Queue(error),
+        }
     }
 }
 
@@ -228,3 +321,26 @@ impl<E> From<SubscribeError> for ClientError<E> {
         }
     }
 }
+
+/// Why the rest of a message could not be sent as it was read from a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamError<T, S> {
+    /// The client could not send it.
+    Client(ClientError<T>),
+    /// The source failed. The message waits for its rest.
+    Source(S),
+    /// The source had less than the message needs, which waits for its rest.
+    Ended,
+}
+
+impl<T: fmt::Debug, S: fmt::Debug> fmt::Display for StreamError<T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StreamError::Client(error) => error.fmt(f),
+            StreamError::Source(error) => write!(f, "the source failed: {error:?}"),
+            StreamError::Ended => f.write_str("the source has less than the message needs"),
+        }
+    }
+}
+
+impl<T: fmt::Debug, S: fmt::Debug> core::error::Error for StreamError<T, S> {}

@@ -10,6 +10,8 @@ pub(crate) struct Inbox<'b> {
     end: usize,
     /// Bytes of a packet larger than the buffer that are still to be thrown away.
     skip: usize,
+    /// Bytes at the front that stay while others come and go behind them.
+    pinned: usize,
 }
 
 impl<'b> Inbox<'b> {
@@ -19,6 +21,7 @@ impl<'b> Inbox<'b> {
             start: 0,
             end: 0,
             skip: 0,
+            pinned: 0,
         }
     }
 
@@ -26,6 +29,7 @@ impl<'b> Inbox<'b> {
         self.start = 0;
         self.end = 0;
         self.skip = 0;
+        self.pinned = 0;
     }
 
     /// The whole buffer, for a packet to be sent before anything is received.
@@ -45,14 +49,38 @@ impl<'b> Inbox<'b> {
 
     /// Where the next bytes go. What is not consumed moves to the front first.
     pub fn space(&mut self) -> &mut [u8] {
-        if self.start > 0 {
-            if self.start < self.end {
-                move_down(self.buffer, self.start..self.end, 0);
-            }
-            self.end -= self.start;
-            self.start = 0;
-        }
+        self.settle(self.pinned);
         self.buffer.get_mut(self.end..).unwrap_or_default()
+    }
+
+    /// Moves what is not consumed down to this place.
+    fn settle(&mut self, to: usize) {
+        if self.start > to {
+            if self.start < self.end {
+                move_down(self.buffer, self.start..self.end, to);
+            }
+            self.end -= self.start - to;
+            self.start = to;
+        }
+    }
+
+    /// Consumes `count` bytes that are here, but keeps them at the front of the buffer until
+    /// [`unpin`](Self::unpin).
+    pub fn pin(&mut self, count: usize) {
+        self.settle(0);
+        self.consume(count);
+        self.pinned = count;
+    }
+
+    /// The bytes that were kept are no longer needed, nor are they overwritten yet.
+    pub fn unpin(&mut self) {
+        self.pinned = 0;
+    }
+
+    /// Offset of the place behind what was received.
+    #[cfg(feature = "v5")]
+    pub fn end(&self) -> usize {
+        self.end
     }
 
     /// `count` bytes were put into [`space`](Self::space).

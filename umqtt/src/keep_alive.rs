@@ -50,6 +50,12 @@ impl KeepAlive {
         };
     }
 
+    /// The server wants another keep-alive than the client did.
+    #[cfg(feature = "v5")]
+    pub fn set_interval(&mut self, seconds: u16) {
+        self.interval = seconds as u32 * 750;
+    }
+
     pub fn sent(&mut self, now: Instant) {
         self.sent = now;
     }

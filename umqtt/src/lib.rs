@@ -3,6 +3,9 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+#[cfg(not(any(feature = "v3", feature = "v5")))]
+compile_error!("umqtt needs at least one of the features `v3` and `v5`");
+
 #[cfg(feature = "std")]
 extern crate std as libstd;
 
@@ -15,16 +18,23 @@ mod keep_alive;
 mod outbox;
 mod packet;
 mod session;
+#[cfg(feature = "v3")]
 pub mod simple;
 #[cfg(feature = "std")]
 pub mod std;
 mod time;
 
 pub use clock::{Clock, Timer};
-pub use error::{ClientError, ConnectError, Error, NotConnected, PublishError, SubscribeError};
-pub use packet::connect::{Connect, ConnectReturnCode, Credentials};
+#[cfg(feature = "v5")]
+pub use error::QueueError;
+pub use error::{
+    ClientError, ConnectError, Error, NotConnected, PublishError, StreamError, SubscribeError,
+};
+pub use packet::connect::{Connect, Credentials, Oversize};
+pub use packet::properties::{Properties, Property};
 pub use packet::publish::{Message, Publish};
-pub use packet::subscribe::{ReturnCodes, SubscribeFailure, Subscription};
-pub use packet::{PacketIdentifier, ProtocolError, Qos};
-pub use session::{Event, Session};
+pub use packet::reason::ReasonCode;
+pub use packet::subscribe::{ReasonCodes, RetainHandling, Subscription};
+pub use packet::{PacketIdentifier, ProtocolError, Qos, Version};
+pub use session::{Answer, Chunk, Event, RestoreError, Session};
 pub use time::Instant;

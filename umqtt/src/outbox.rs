@@ -10,6 +10,7 @@
 //! | PUBREL | PUBCOMP |
 //! | PUBREC | PUBREL; it is the memory that its QoS 2 message was delivered. When they leave no room for another acknowledgement, the oldest is forgotten |
 //! | SUBSCRIBE, UNSUBSCRIBE | SUBACK, UNSUBACK, or the end of the connection |
+//! | the mark that a PUBLISH of QoS 1 or 2 was [streamed](stream) out | PUBACK or PUBREC, or the end of the connection |
 //! | everything else | it was sent |
 //!
 //! ```text
@@ -18,10 +19,16 @@
 //! ────┴────────────────┴─────────────────┴──── free ───
 //! ```
 
+mod image;
+mod stream;
+#[cfg(feature = "v5")]
+mod window;
+
 use core::mem;
 
 use crate::inbox::move_down;
 use crate::packet::publish::DUP;
+use crate::packet::reason::ReasonCode;
 use crate::packet::{
     FixedHeader, MAX_REMAINING, PacketIdentifier, Reader, Writer, ack, first, packet_length,
 };
@@ -50,6 +57,10 @@ pub(crate) struct Outbox<'b> {
     next: PacketIdentifier,
     /// So many identifiers from `next` on are known to be free.
     free: u16,
+    /// A message that goes out in pieces, behind the end of the log.
+    stream: Option<stream::Stream>,
+    #[cfg(feature = "v5")]
+    window: window::Window,
 }
 
 /// Why a packet was not queued.
@@ -83,8 +94,13 @@ impl Entry {
 
     /// Whether the packet is still needed after it was sent.
     fn stays(&self) -> bool {
-        self.identifier.is_some()
-            && !matches!(self.header.first, first::PUBACK | first::PUBCOMP | DONE)
+        let is_over = match self.header.first {
+            first::PUBACK | first::PUBCOMP | DONE => true,
+            // With a reason code it refuses, and nothing follows.
+            first::PUBREC | first::PUBREL => self.header.remaining > 2,
+            _ => false,
+        };
+        self.identifier.is_some() && !is_over
     }
 
     /// Whether its identifier was chosen here; that of a PUBREC was chosen by the server.
@@ -92,9 +108,11 @@ impl Entry {
         self.stays() && self.header.first != first::PUBREC
     }
 
-    /// Whether the session remembers it beyond the connection: all but SUBSCRIBE and UNSUBSCRIBE.
+    /// Whether the session remembers it beyond the connection: all but SUBSCRIBE, UNSUBSCRIBE and
+    /// what is not here to be sent again.
     fn outlives_connection(&self) -> bool {
-        self.stays() && !matches!(self.header.first, first::SUBSCRIBE | first::UNSUBSCRIBE)
+        let first = self.header.first;
+        self.stays() && !matches!(first, first::SUBSCRIBE | first::UNSUBSCRIBE | 0x00..=0x0f)
     }
 
     fn is_publish(&self) -> bool {
@@ -106,7 +124,8 @@ fn is_publish(first: u8) -> bool {
     first & 0xf0 == first::PUBLISH
 }
 
-/// What an acknowledgement answers: the first bytes, but for DUP and RETAIN, of the packet.
+/// What an acknowledgement answers: the first bytes, but for DUP and RETAIN, of the packet. Those
+/// of a PUBLISH are also those of its mark, which is of type 0.
 pub(crate) struct Answered {
     mask: u8,
     first: u8,
@@ -114,12 +133,12 @@ pub(crate) struct Answered {
 
 impl Answered {
     pub const PUBLISH_QOS1: Answered = Answered {
-        mask: 0xf6,
-        first: first::PUBLISH | 0x02,
+        mask: 0xc6,
+        first: 0x02,
     };
     pub const PUBLISH_QOS2: Answered = Answered {
-        mask: 0xf6,
-        first: first::PUBLISH | 0x04,
+        mask: 0xc6,
+        first: 0x04,
     };
     pub const PUBREC: Answered = Answered::exactly(first::PUBREC);
     pub const PUBREL: Answered = Answered::exactly(first::PUBREL);
@@ -149,6 +168,9 @@ impl<'b> Outbox<'b> {
             end: 0,
             next: FIRST_IDENTIFIER,
             free: u16::MAX,
+            stream: None,
+            #[cfg(feature = "v5")]
+            window: window::Window::OPEN,
         }
     }
 
@@ -159,13 +181,31 @@ impl<'b> Outbox<'b> {
 
     /// The bytes to be sent.
     pub fn to_send(&self) -> &[u8] {
-        self.buffer.get(self.sent..self.end).unwrap_or_default()
+        self.buffer.get(self.sent..self.limit()).unwrap_or_default()
+    }
+
+    /// How far may be sent.
+    fn limit(&self) -> usize {
+        let end = self.end + self.stream.as_ref().map_or(0, |stream| stream.queued);
+        #[cfg(feature = "v5")]
+        let end = end.min(self.window.barrier);
+        end
     }
 
     /// The first `count` bytes of [`to_send`](Self::to_send) were sent.
     pub fn sent(&mut self, count: usize) {
-        self.sent = self.end.min(self.sent.saturating_add(count));
+        self.sent = self.limit().min(self.sent.saturating_add(count));
+        if self.stream.is_some() {
+            self.stream_sent();
+        }
         self.trim();
+    }
+
+    /// Whether no packet was sent in part, so that another one may follow.
+    #[cfg(feature = "v5")]
+    pub fn is_between_packets(&self) -> bool {
+        let cut = |entry: &Entry| entry.at < self.sent && self.sent < entry.end();
+        self.stream.is_none() && self.find(cut).is_none()
     }
 
     /// Forgets everything: a clean session, or the server has none. Identifiers go on.
@@ -174,11 +214,16 @@ impl<'b> Outbox<'b> {
         self.sent = 0;
         self.end = 0;
         self.free = u16::MAX;
+        self.stream = None;
+        #[cfg(feature = "v5")]
+        self.open_window();
     }
 
     /// The connection is gone: what the session keeps is made ready to be sent again, with DUP
     /// where it may have been sent before; the rest is dropped.
     pub fn rewind(&mut self) {
+        self.stream = None;
+        self.sent = self.sent.min(self.end);
         let mut at = self.start;
         while let Some(entry) = self.entry(at) {
             if !entry.outlives_connection() {
@@ -196,42 +241,61 @@ impl<'b> Outbox<'b> {
         let mut at = self.start;
         while let Some(entry) = self.entry(at) {
             if entry.header.first == first::PUBREC {
-                self.move_to_sent(&entry);
+                self.move_down(&entry, self.sent);
+                self.sent += ack::LENGTH;
             }
             at = entry.end();
         }
+        #[cfg(feature = "v5")]
+        self.open_window();
     }
 
-    /// Remembers, between two connections, that a message of QoS 2 was delivered.
-    pub fn push_received(&mut self, identifier: PacketIdentifier) {
-        if self.received(identifier).is_none() && self.push_ack(first::PUBREC, identifier) {
+    /// Remembers, between two connections, an acknowledgement that was not queued: that a message
+    /// of QoS 2 was delivered (PUBREC), or that one was received by the server (PUBREL).
+    pub fn remember(&mut self, first: u8, identifier: PacketIdentifier) {
+        let is_known = first == first::PUBREC && self.received(identifier).is_some();
+        if !is_known && self.push_ack(first, identifier, ReasonCode::SUCCESS) {
             self.rewind();
         }
     }
 
-    /// Moves a four-byte packet down to the border between sent and not sent.
-    fn move_to_sent(&mut self, entry: &Entry) {
-        let span = self.buffer.get_mut(self.sent..entry.end());
-        let span = span.unwrap_or_default();
-        for _ in 0..ack::LENGTH {
+    /// Moves a small packet down to this place between two others.
+    fn move_down(&mut self, entry: &Entry, to: usize) {
+        let span = self.buffer.get_mut(to..entry.end()).unwrap_or_default();
+        for _ in entry.at..entry.end() {
             // By one: each byte takes the place behind it, the last one the first place.
             let mut carried = span.last().copied().unwrap_or_default();
             for byte in &mut *span {
                 carried = mem::replace(byte, carried);
             }
         }
-        self.sent += ack::LENGTH;
     }
 
-    /// Queues an acknowledgement; `false` when there is no room before others have been sent.
-    pub fn push_ack(&mut self, first: u8, identifier: PacketIdentifier) -> bool {
-        let needed = ack::LENGTH + behind::ACK;
+    /// Queues an acknowledgement; `false` when there is no room before others have been sent. Only
+    /// MQTT 5 has a reason other than success.
+    pub fn push_ack(
+        &mut self,
+        first: u8,
+        identifier: PacketIdentifier,
+        reason: ReasonCode,
+    ) -> bool {
+        let remaining = ack::LENGTH - 2 + (reason != ReasonCode::SUCCESS) as usize;
+        let needed = 2 + remaining + behind::ACK;
         while self.make_room(needed).is_err() {
-            if self.sent < self.end || !self.forget_received() {
+            if self.sent < self.limit() || self.stream.is_some() || !self.forget_received() {
                 return false;
             }
         }
-        self.push(first, 2).u16(identifier.value());
+        let mut writer = self.push(first, remaining);
+        writer.u16(identifier.value());
+        writer.u8(reason.0);
+        #[cfg(feature = "v5")]
+        {
+            if reason == ReasonCode::SUCCESS {
+                self.count_in(first);
+            }
+            self.pass_barrier();
+        }
         true
     }
 
@@ -239,6 +303,8 @@ impl<'b> Outbox<'b> {
     pub fn push_pingreq(&mut self) {
         if self.make_room(2 + behind::PINGREQ).is_ok() {
             self.push(first::PINGREQ, 0);
+            #[cfg(feature = "v5")]
+            self.pass_barrier();
         }
     }
 
@@ -246,7 +312,22 @@ impl<'b> Outbox<'b> {
     pub fn push_disconnect(&mut self) {
         if self.make_room(2 + behind::DISCONNECT).is_ok() {
             self.push(first::DISCONNECT, 0);
+            #[cfg(feature = "v5")]
+            self.pass_barrier();
         }
+    }
+
+    /// Queues the last packet of a connection, for which there may be room that others leave free.
+    #[cfg(feature = "v5")]
+    pub fn push_last(&mut self, first: u8, remaining: usize) -> Result<Writer<'_>, NoRoom> {
+        self.make_room(packet_length(remaining))?;
+        Ok(self.push(first, remaining))
+    }
+
+    /// Messages of QoS 2 from the server that can be remembered at most.
+    #[cfg(feature = "v5")]
+    pub fn remembers(&self) -> usize {
+        self.buffer.len().saturating_sub(behind::PACKET) / ack::LENGTH
     }
 
     /// Queues a packet, with an identifier of its own if `identified`; the returned writer takes
@@ -265,6 +346,8 @@ impl<'b> Outbox<'b> {
             false => None,
             true => Some(self.next_identifier().ok_or(NoRoom::Now)?),
         };
+        #[cfg(feature = "v5")]
+        self.count_in(first);
         Ok((self.push(first, remaining), identifier))
     }
 
@@ -277,6 +360,9 @@ impl<'b> Outbox<'b> {
     }
 
     fn make_room(&mut self, needed: usize) -> Result<(), NoRoom> {
+        if self.stream.is_some() {
+            return Err(NoRoom::Now);
+        }
         if needed > self.buffer.len() - self.end {
             if needed > self.buffer.len() {
                 return Err(NoRoom::Ever);
@@ -341,7 +427,9 @@ impl<'b> Outbox<'b> {
     /// not delivered, or was released since.
     pub fn received(&self, identifier: PacketIdentifier) -> Option<Pubrec> {
         let entry = self.find(|entry| {
-            entry.header.first == first::PUBREC && entry.identifier == Some(identifier)
+            entry.header.first == first::PUBREC
+                && entry.identifier == Some(identifier)
+                && entry.stays()
         })?;
         Some(if entry.end() > self.sent {
             Pubrec::Queued
@@ -363,7 +451,14 @@ impl<'b> Outbox<'b> {
 
     /// An answer came: the packet it answers is done. `false` if no such packet was sent.
     pub fn settle(&mut self, answered: Answered, identifier: PacketIdentifier) -> bool {
-        self.done(|entry| entry.identifier == Some(identifier) && answered.is(entry.header.first))
+        let is_done = self.done(|entry| {
+            entry.identifier == Some(identifier) && answered.is(entry.header.first) && entry.stays()
+        });
+        #[cfg(feature = "v5")]
+        if is_done {
+            self.advance_window();
+        }
+        is_done
     }
 
     /// Marks the first packet that was sent and `matches` as done; `false` if there is none.
@@ -375,6 +470,8 @@ impl<'b> Outbox<'b> {
         if entry.end() > self.sent {
             return false;
         }
+        #[cfg(feature = "v5")]
+        self.count_out(entry.header.first);
         self.mark(entry.at, DONE);
         self.trim();
         true
@@ -382,7 +479,7 @@ impl<'b> Outbox<'b> {
 
     /// Whether nothing is to be sent and nothing waits for an answer.
     pub fn is_empty(&self) -> bool {
-        self.start == self.end
+        self.start == self.end && self.stream.is_none()
     }
 
     fn mark(&mut self, at: usize, first: u8) {
@@ -393,6 +490,9 @@ impl<'b> Outbox<'b> {
 
     /// Forgets packets at the front that were sent and need not stay.
     fn trim(&mut self) {
+        if self.sent > self.end {
+            return;
+        }
         while let Some(entry) = self.entry(self.start) {
             if entry.end() > self.sent || entry.stays() {
                 return;
@@ -425,6 +525,8 @@ impl<'b> Outbox<'b> {
         self.start = 0;
         self.sent = to + part;
         self.end = to + (self.end - at);
+        #[cfg(feature = "v5")]
+        self.advance_window();
     }
 
     /// The packet that begins at `at`, if the log goes on there.

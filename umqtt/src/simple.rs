@@ -58,10 +58,10 @@ use embedded_io::{Read, ReadReady, Write};
 use crate::blocking::Client;
 use crate::clock::Clock;
 use crate::error::ClientError;
-use crate::packet::Qos;
 use crate::packet::connect::{Connect, Credentials};
 use crate::packet::publish::Publish;
 use crate::packet::subscribe::Subscription;
+use crate::packet::{Qos, Version};
 use crate::session::Event;
 
 /// A callback for messages: topic and payload.
@@ -95,6 +95,7 @@ where
             client: Client::new(receive, send, clock),
             open,
             connect: Connect {
+                version: Version::V3_1_1,
                 keep_alive: 0,
                 ..Connect::new(client_id)
             },
@@ -134,6 +135,7 @@ where
             payload: message,
             qos,
             retain,
+            properties: &[],
         });
     }
 
@@ -169,6 +171,7 @@ where
             payload: message,
             qos,
             retain,
+            properties: &[],
         };
         match self.client.publish(&publish)? {
             Some(identifier) => self.settle(identifier),

@@ -7,6 +7,7 @@ use libstd::time::Duration;
 use embedded_io::{ErrorType, ReadReady};
 
 use crate::clock;
+#[cfg(feature = "v3")]
 use crate::simple::MqttClient;
 use crate::time::Instant;
 
@@ -110,6 +111,7 @@ impl clock::Clock for Clock {
 
 /// `MQTTClient(client_id, server, port)`: a [simple](crate::simple) client over TCP, which waits
 /// 5 s for a connection.
+#[cfg(feature = "v3")]
 pub fn mqtt_client<'a>(
     client_id: &'a str,
     server: &'a str,

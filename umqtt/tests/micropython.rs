@@ -19,7 +19,7 @@ use common::wire::{SMOOTH, Wire};
 use embedded_io::{ErrorKind, ErrorType, ReadReady};
 use serde_json::Value;
 use umqtt::simple::MqttClient;
-use umqtt::{ClientError, Error, Qos};
+use umqtt::{ClientError, Error, Qos, ReasonCode};
 
 #[test]
 fn the_original_s_37_situations_go_the_same_way() {
@@ -164,7 +164,15 @@ fn run(calls: &str, turns: VecDeque<Vec<u8>>) -> Run {
     let outcome = match outcome {
         Ok(value) => format!("RET {value}"),
         Err(ClientError::Session(Error::Refused(code))) => {
-            format!("EXC MQTTException({},)", code as u8)
+            let names = [
+                ReasonCode::UNSUPPORTED_PROTOCOL_VERSION,
+                ReasonCode::CLIENT_IDENTIFIER_NOT_VALID,
+                ReasonCode::SERVER_UNAVAILABLE,
+                ReasonCode::BAD_USER_NAME_OR_PASSWORD,
+                ReasonCode::NOT_AUTHORIZED,
+            ];
+            let number = names.iter().position(|&name| name == code);
+            format!("EXC MQTTException({},)", 1 + number.expect("one of five"))
         }
         Err(ClientError::Refused(_)) => "EXC MQTTException(128,)".to_owned(),
         Err(error) => format!("ERR {error:?}"),

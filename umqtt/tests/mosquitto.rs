@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use umqtt::blocking::Client;
 use umqtt::std::{Clock, TcpTransport};
-use umqtt::{ClientError, Clock as _, Connect, ConnectReturnCode, Error, Event};
-use umqtt::{Publish, Qos, Subscription};
+use umqtt::{ClientError, Clock as _, Connect, Error, Event};
+use umqtt::{Publish, Qos, ReasonCode, Subscription};
 
 /// A broker that is gone with the test.
 struct Mosquitto {
@@ -253,7 +253,7 @@ fn a_refused_connect_has_its_reason() {
     // A kept session needs a client identifier of its own (section 3.1.3.1).
     match client.connect(broker.transport(), &kept("")) {
         Err(ClientError::Session(Error::Refused(code))) => {
-            assert_eq!(code, ConnectReturnCode::IdentifierRejected);
+            assert_eq!(code, ReasonCode::CLIENT_IDENTIFIER_NOT_VALID);
         }
         other => panic!("{other:?}"),
     }

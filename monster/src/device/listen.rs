@@ -63,17 +63,19 @@ impl Device<'_> {
                         ),
                     );
                 }
-                Ok(Some(Event::Connected { session_present })) => {
+                Ok(Some(Event::Connected {
+                    session_present, ..
+                })) => {
                     self.accepted(session_present, now);
                 }
                 Ok(Some(Event::Subscribed(identifier, codes))) => {
-                    let granted = codes.iter().filter(Result::is_ok).count();
+                    let granted = codes.iter().filter(|code| !code.is_error()).count();
                     let refused = codes.iter().count() - granted;
                     if matches!(self.link, Link::Subscribing(ours, _) if ours == identifier) {
                         self.subscribed(granted, refused, now);
                     }
                 }
-                Ok(Some(Event::Published(_))) => {
+                Ok(Some(Event::Published(..))) => {
                     self.in_flight = self.in_flight.saturating_sub(1);
                     self.blocked = false;
                 }

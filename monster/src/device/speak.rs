@@ -191,6 +191,7 @@ impl Device<'_> {
             payload,
             qos,
             retain,
+            properties: &[],
         };
         match self.session.publish(&message) {
             Ok(identifier) => {
@@ -203,7 +204,7 @@ impl Device<'_> {
                 return Err(NoRoom);
             }
             // It would never go: better said once than tried for ever.
-            Err(error @ (PublishError::TooLarge | PublishError::InvalidTopic)) => self
+            Err(error) => self
                 .log
                 .add(LogLevel::Error, format_args!("-> {name}: {error}")),
         }

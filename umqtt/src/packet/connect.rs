@@ -2,16 +2,29 @@
 
 use core::fmt;
 
+#[cfg(feature = "v5")]
+use super::Reader;
+use super::properties::{self, Carrier, Property};
 use super::publish::Publish;
-use super::{MAX_REMAINING, ProtocolError, Writer, first, packet_length};
+use super::reason::ReasonCode;
+#[cfg(feature = "v5")]
+use super::reason::allowed;
+use super::{MAX_REMAINING, ProtocolError, Version, Writer, first, packet_length, varint_length};
+use crate::error::ConnectError;
 
 /// What a client asks for when it connects (section 3.1), and how long it waits for answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connect<'a> {
+    /// The protocol to speak.
+    pub version: Version,
     /// Names the client, and its session, to the server. Every server takes 1 to 23 of
     /// `0-9a-zA-Z`; most take more; an empty one asks the server to make one up.
     pub client_id: &'a str,
     /// Whether both sides forget what was before and will forget what was after.
+    ///
+    /// In MQTT 5 this is Clean Start, and [`Property::SessionExpiryInterval`] says when the session
+    /// is forgotten. Where that is not given, it is as in MQTT 3.1.1: with `clean_session` at the end
+    /// of the connection, and else never.
     pub clean_session: bool,
     /// Seconds after which the server may give the client up if it hears nothing; 0 for never.
     ///
@@ -22,6 +35,14 @@ pub struct Connect<'a> {
     pub will: Option<Publish<'a>>,
     /// User name, and with it a password.
     pub credentials: Option<Credentials<'a>>,
+    /// Properties of the CONNECT; MQTT 3.1.1 leaves them out. Those of the will are
+    /// [`Publish::properties`].
+    ///
+    /// Without [`Property::ReceiveMaximum`] the session gives the number of QoS 2 messages that the
+    /// send buffer can remember at most; [`Property::TopicAliasMaximum`] it knows by itself.
+    pub properties: &'a [Property<'a>],
+    /// What becomes of a message that is larger than the receive buffer.
+    pub oversize: Oversize,
     /// Milliseconds to wait for CONNACK.
     pub connack_timeout: u32,
     /// Milliseconds in which something must be received after a PINGREQ.
@@ -33,21 +54,42 @@ impl<'a> Connect<'a> {
     /// answer to a PINGREQ.
     pub const fn new(client_id: &'a str) -> Self {
         Connect {
+            version: Version::DEFAULT,
             client_id,
             clean_session: true,
             keep_alive: 60,
             will: None,
             credentials: None,
+            properties: &[],
+            oversize: Oversize::Discard,
             connack_timeout: 5_000,
             ping_timeout: 10_000,
         }
     }
 
-    /// Writes the packet at the start of `buffer` and returns its length; `None` if it does not
-    /// fit, or if a field is longer than 65,535 bytes.
-    pub(crate) fn encode(&self, buffer: &mut [u8]) -> Option<usize> {
+    /// Writes the packet at the start of `buffer` and returns its length. Properties `own` go with
+    /// those the caller gave.
+    pub(crate) fn encode(
+        &self,
+        own: &[Property<'_>],
+        buffer: &mut [u8],
+    ) -> Result<usize, ConnectError> {
         let mut flags = (self.clean_session as u8) << 1;
+        let mut content = 0;
+        let mut will_content = 0;
         let mut remaining = 10 + field_length(self.client_id.as_bytes())?;
+        if self.version.is_5() {
+            let invalid = ConnectError::InvalidProperty;
+            content = properties::content_length(self.properties, Carrier::CONNECT)
+                .and_then(|given| Some(given + properties::content_length(own, Carrier::CONNECT)?))
+                .ok_or(invalid)?;
+            remaining += varint_length(content) + content;
+            if let Some(will) = &self.will {
+                will_content =
+                    properties::content_length(will.properties, Carrier::WILL).ok_or(invalid)?;
+                remaining += varint_length(will_content) + will_content;
+            }
+        }
         if let Some(will) = &self.will {
             flags |= 0x04 | (will.qos as u8) << 3 | (will.retain as u8) << 5;
             remaining += field_length(will.topic.as_bytes())? + field_length(will.payload)?;
@@ -61,17 +103,27 @@ impl<'a> Connect<'a> {
             }
         }
         if remaining > MAX_REMAINING {
-            return None;
+            return Err(ConnectError::TooLarge);
         }
         let length = packet_length(remaining);
-        let packet = buffer.get_mut(..length)?;
+        let packet = buffer.get_mut(..length).ok_or(ConnectError::TooLarge)?;
 
         let mut writer = Writer::packet(packet, first::CONNECT, remaining);
-        writer.bytes(b"\x00\x04MQTT\x04");
+        writer.bytes(b"\x00\x04MQTT");
+        writer.u8(if self.version.is_5() { 5 } else { 4 });
         writer.u8(flags);
         writer.u16(self.keep_alive);
+        if self.version.is_5() {
+            writer.varint(content);
+            properties::write_content(&mut writer, self.properties);
+            properties::write_content(&mut writer, own);
+        }
         writer.field(self.client_id.as_bytes());
         if let Some(will) = &self.will {
+            if self.version.is_5() {
+                writer.varint(will_content);
+                properties::write_content(&mut writer, will.properties);
+            }
             writer.field(will.topic.as_bytes());
             writer.field(will.payload);
         }
@@ -81,16 +133,34 @@ impl<'a> Connect<'a> {
                 writer.field(password);
             }
         }
-        Some(length)
+        Ok(length)
     }
 }
 
-fn field_length(bytes: &[u8]) -> Option<usize> {
-    (bytes.len() <= u16::MAX as usize).then_some(2 + bytes.len())
+fn field_length(bytes: &[u8]) -> Result<usize, ConnectError> {
+    match bytes.len() <= u16::MAX as usize {
+        true => Ok(2 + bytes.len()),
+        false => Err(ConnectError::TooLarge),
+    }
+}
+
+/// What becomes of a message that is larger than the receive buffer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Oversize {
+    /// It is thrown away, and acknowledged as if it was taken, so that it does not come back.
+    #[default]
+    Discard,
+    /// It is thrown away, and the server is told so by [`ReasonCode::QUOTA_EXCEEDED`]. MQTT 3.1.1
+    /// cannot say that: there it is acknowledged as taken.
+    Refuse,
+    /// It is delivered in pieces, [`Event::Chunk`](crate::Event::Chunk), as they come. Its topic
+    /// name and properties must fit into the receive buffer, with room for a byte: else it is
+    /// thrown away.
+    Stream,
 }
 
 /// User name and password of a CONNECT. MQTT 3.1.1 has no password without a user name
-/// [MQTT-3.1.2-22].
+/// [MQTT-3.1.2-22]; in MQTT 5 an empty user name goes with it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Credentials<'a> {
     /// User name.
@@ -108,64 +178,65 @@ impl fmt::Debug for Credentials<'_> {
     }
 }
 
-/// Why a server refused the connection (table 3.1 of section 3.2.2.3).
+/// What a CONNACK says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum ConnectReturnCode {
-    /// The server does not support this level of the protocol.
-    UnacceptableProtocolVersion = 1,
-    /// The client identifier is well-formed but not allowed by the server.
-    IdentifierRejected = 2,
-    /// The connection was made but the MQTT service is unavailable.
-    ServerUnavailable = 3,
-    /// The user name or password is malformed.
-    BadUserNameOrPassword = 4,
-    /// The client is not authorized to connect.
-    NotAuthorized = 5,
+pub(crate) struct Connack {
+    pub session_present: bool,
+    pub reason: ReasonCode,
+    /// Bytes of the properties, which are the end of the packet.
+    pub properties: usize,
 }
 
-impl ConnectReturnCode {
-    pub(crate) fn from_byte(code: u8) -> Option<Self> {
-        Some(match code {
-            1 => ConnectReturnCode::UnacceptableProtocolVersion,
-            2 => ConnectReturnCode::IdentifierRejected,
-            3 => ConnectReturnCode::ServerUnavailable,
-            4 => ConnectReturnCode::BadUserNameOrPassword,
-            5 => ConnectReturnCode::NotAuthorized,
-            _ => return None,
-        })
+/// Reads a CONNACK.
+pub(crate) fn decode_connack(body: &[u8], version: Version) -> Result<Connack, ProtocolError> {
+    #[cfg(feature = "v5")]
+    if version.is_5() && !matches!(body, &[_, 1]) {
+        return decode_connack_5(body);
     }
-}
-
-impl fmt::Display for ConnectReturnCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            ConnectReturnCode::UnacceptableProtocolVersion => "unacceptable protocol version",
-            ConnectReturnCode::IdentifierRejected => "identifier rejected",
-            ConnectReturnCode::ServerUnavailable => "server unavailable",
-            ConnectReturnCode::BadUserNameOrPassword => "bad user name or password",
-            ConnectReturnCode::NotAuthorized => "not authorized",
-        })
-    }
-}
-
-impl core::error::Error for ConnectReturnCode {}
-
-/// A CONNACK's content: whether the server had a session, or why it refused.
-pub(crate) fn decode_connack(
-    body: &[u8],
-) -> Result<Result<bool, ConnectReturnCode>, ProtocolError> {
+    // A server that does not know MQTT 5 refuses it in the words of MQTT 3.1.1.
+    let _ = version;
     let &[flags, code] = body else {
         return Err(ProtocolError::Length);
     };
-    match (flags, code) {
-        (0 | 1, 0) => Ok(Ok(flags == 1)),
+    let reason = match (flags, code) {
+        (0 | 1, 0) => ReasonCode::SUCCESS,
         // A refusal's flags must be 0 [MQTT-3.2.2-4]; the refusal is what the user must hear.
-        (_, 1..) => ConnectReturnCode::from_byte(code)
-            .map(Err)
-            .ok_or(ProtocolError::ReturnCode(code)),
-        _ => Err(ProtocolError::ReturnCode(flags)),
+        (_, 1) => ReasonCode::UNSUPPORTED_PROTOCOL_VERSION,
+        (_, 2) => ReasonCode::CLIENT_IDENTIFIER_NOT_VALID,
+        (_, 3) => ReasonCode::SERVER_UNAVAILABLE,
+        (_, 4) => ReasonCode::BAD_USER_NAME_OR_PASSWORD,
+        (_, 5) => ReasonCode::NOT_AUTHORIZED,
+        (_, 0) => return Err(ProtocolError::ReturnCode(flags)),
+        _ => return Err(ProtocolError::ReturnCode(code)),
+    };
+    Ok(Connack {
+        session_present: flags == 1,
+        reason,
+        properties: 0,
+    })
+}
+
+#[cfg(feature = "v5")]
+fn decode_connack_5(body: &[u8]) -> Result<Connack, ProtocolError> {
+    let &[flags, code, ref rest @ ..] = body else {
+        return Err(ProtocolError::Length);
+    };
+    if flags > 1 {
+        return Err(ProtocolError::Flags(flags));
     }
+    if !allowed::CONNACK.contains(&code) {
+        return Err(ProtocolError::ReturnCode(code));
+    }
+    let mut reader = Reader(rest);
+    let properties = reader.properties(Carrier::CONNACK)?;
+    if !reader.0.is_empty() {
+        return Err(ProtocolError::Length);
+    }
+    Ok(Connack {
+        session_present: flags == 1,
+        reason: ReasonCode(code),
+        properties: properties.len(),
+    })
 }
 
 #[cfg(test)]
@@ -177,23 +248,26 @@ mod tests {
         let long = [b'x'; 65_536];
         let long = core::str::from_utf8(&long).unwrap();
         let mut buffer = [0; 70_000];
-        assert_eq!(Connect::new(long).encode(&mut buffer), None);
-        let fits = &long[..65_535];
-        assert_eq!(Connect::new(fits).encode(&mut buffer), Some(65_551));
+        let mut encode = |client_id| Connect::new(client_id).encode(&[], &mut buffer);
+        assert_eq!(encode(long), Err(ConnectError::TooLarge));
+        let length = 65_551 + Version::DEFAULT.is_5() as usize;
+        assert_eq!(encode(&long[..65_535]), Ok(length));
     }
 
+    #[cfg(feature = "v3")]
     #[test]
     fn a_connack_tells_session_present_a_refusal_or_a_fault() {
-        assert_eq!(decode_connack(&[0, 0]), Ok(Ok(false)));
-        assert_eq!(decode_connack(&[1, 0]), Ok(Ok(true)));
-        assert_eq!(
-            decode_connack(&[0, 5]),
-            Ok(Err(ConnectReturnCode::NotAuthorized))
-        );
-        assert_eq!(decode_connack(&[0, 6]), Err(ProtocolError::ReturnCode(6)));
-        assert_eq!(decode_connack(&[2, 0]), Err(ProtocolError::ReturnCode(2)));
-        assert_eq!(decode_connack(&[0]), Err(ProtocolError::Length));
-        assert_eq!(decode_connack(&[0, 0, 0]), Err(ProtocolError::Length));
+        let decode = |body| {
+            decode_connack(body, Version::V3_1_1)
+                .map(|connack| (connack.session_present, connack.reason))
+        };
+        assert_eq!(decode(&[0, 0]), Ok((false, ReasonCode::SUCCESS)));
+        assert_eq!(decode(&[1, 0]), Ok((true, ReasonCode::SUCCESS)));
+        assert_eq!(decode(&[0, 5]), Ok((false, ReasonCode::NOT_AUTHORIZED)));
+        assert_eq!(decode(&[0, 6]), Err(ProtocolError::ReturnCode(6)));
+        assert_eq!(decode(&[2, 0]), Err(ProtocolError::ReturnCode(2)));
+        assert_eq!(decode(&[0]), Err(ProtocolError::Length));
+        assert_eq!(decode(&[0, 0, 0]), Err(ProtocolError::Length));
     }
 
     #[test]

@@ -1,16 +1,60 @@
-//! The wire: MQTT control packets as bytes (MQTT 3.1.1, chapters 2 and 3).
+//! The wire: MQTT control packets as bytes (MQTT 3.1.1 and 5, chapters 2 and 3).
 //!
 //! One file per packet family. Encoders write into a slice whose length was computed beforehand;
 //! decoders read from a slice that holds exactly one packet's variable header and payload. None
 //! of them can panic: what does not fit is `None`, what is wrong is a [`ProtocolError`].
 
 pub(crate) mod ack;
+#[cfg(feature = "v5")]
+pub(crate) mod auth;
 pub(crate) mod connect;
+#[cfg_attr(not(feature = "v5"), path = "properties_none.rs")]
+pub(crate) mod properties;
 pub(crate) mod publish;
+pub(crate) mod reason;
 pub(crate) mod subscribe;
 
 use core::fmt;
 use core::mem;
+
+#[cfg(feature = "v5")]
+use reason::ReasonCode;
+
+/// A version of the protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Version {
+    /// MQTT 3.1.1, of 2014: in a build with the feature `v3`.
+    #[cfg(feature = "v3")]
+    V3_1_1,
+    /// MQTT 5, of 2019: in a build with the feature `v5`.
+    #[cfg(feature = "v5")]
+    V5,
+}
+
+impl Version {
+    /// MQTT 3.1.1 where the build has it, or else MQTT 5.
+    #[cfg(feature = "v3")]
+    pub const DEFAULT: Version = Version::V3_1_1;
+    /// MQTT 3.1.1 where the build has it, or else MQTT 5.
+    #[cfg(not(feature = "v3"))]
+    pub const DEFAULT: Version = Version::V5;
+
+    /// In a build with one version, a constant: the code for the other one is gone.
+    pub(crate) const fn is_5(self) -> bool {
+        match self {
+            #[cfg(feature = "v3")]
+            Version::V3_1_1 => false,
+            #[cfg(feature = "v5")]
+            Version::V5 => true,
+        }
+    }
+}
+
+impl Default for Version {
+    fn default() -> Self {
+        Version::DEFAULT
+    }
+}
 
 /// Quality of service of a message (section 4.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,8 +121,50 @@ pub enum ProtocolError {
     Topic,
     /// A return code outside the table of its packet, or CONNACK flags that may not be set.
     ReturnCode(u8),
-    /// A packet, not a PUBLISH, that is larger than the whole receive buffer.
+    /// A packet, not a PUBLISH, that is larger than the whole receive buffer; or one larger than
+    /// the maximum packet size the client gave.
     TooLarge,
+    /// MQTT 5: a property that does not exist, that this packet may not carry, or that is not of
+    /// its form (section 2.2.2.2). Its identifier.
+    Property(u8),
+    /// MQTT 5: a property with a value it may not have, or twice in one packet. Its identifier.
+    PropertyValue(u8),
+    /// MQTT 5: a message without a topic name, under no alias or one that stands for none
+    /// (section 3.3.2.3.4).
+    NoTopic,
+    /// MQTT 5: a topic alias of 0, or above the maximum the client gave (section 3.3.2.3.4).
+    TopicAlias(u16),
+    /// MQTT 5: more messages at once than the receive maximum the client gave (section 3.3.4).
+    ReceiveMaximum,
+    /// MQTT 5: authentication data or an AUTH without an authentication method (section 4.12).
+    Authentication,
+}
+
+impl ProtocolError {
+    /// What the client tells the server of it (MQTT 5, section 4.13): that the packet cannot be
+    /// read is "malformed"; that it can, but may not be, is a protocol error.
+    #[cfg(feature = "v5")]
+    pub const fn reason(&self) -> ReasonCode {
+        match self {
+            ProtocolError::RemainingLength
+            | ProtocolError::Flags(_)
+            | ProtocolError::Length
+            | ProtocolError::Qos
+            | ProtocolError::Topic
+            | ProtocolError::Property(_) => ReasonCode::MALFORMED_PACKET,
+            // Type 0 is none at all.
+            ProtocolError::UnexpectedPacket(0..=0x0f) => ReasonCode::MALFORMED_PACKET,
+            ProtocolError::UnexpectedPacket(_)
+            | ProtocolError::PacketIdentifier
+            | ProtocolError::ReturnCode(_)
+            | ProtocolError::PropertyValue(_)
+            | ProtocolError::NoTopic
+            | ProtocolError::Authentication => ReasonCode::PROTOCOL_ERROR,
+            ProtocolError::TopicAlias(_) => ReasonCode::TOPIC_ALIAS_INVALID,
+            ProtocolError::ReceiveMaximum => ReasonCode::RECEIVE_MAXIMUM_EXCEEDED,
+            ProtocolError::TooLarge => ReasonCode::PACKET_TOO_LARGE,
+        }
+    }
 }
 
 impl fmt::Display for ProtocolError {
@@ -96,7 +182,20 @@ impl fmt::Display for ProtocolError {
             ProtocolError::PacketIdentifier => f.write_str("packet identifier 0"),
             ProtocolError::Topic => f.write_str("invalid topic name"),
             ProtocolError::ReturnCode(code) => write!(f, "invalid return code 0x{code:02x}"),
-            ProtocolError::TooLarge => f.write_str("packet larger than the receive buffer"),
+            ProtocolError::TooLarge => f.write_str("packet larger than the client takes"),
+            ProtocolError::Property(identifier) => {
+                write!(f, "invalid property 0x{identifier:02x}")
+            }
+            ProtocolError::PropertyValue(identifier) => {
+                write!(
+                    f,
+                    "property 0x{identifier:02x} twice or with an invalid value"
+                )
+            }
+            ProtocolError::NoTopic => f.write_str("a message without a topic"),
+            ProtocolError::TopicAlias(alias) => write!(f, "invalid topic alias {alias}"),
+            ProtocolError::ReceiveMaximum => f.write_str("more messages than the receive maximum"),
+            ProtocolError::Authentication => f.write_str("no authentication method"),
         }
     }
 }
@@ -119,6 +218,7 @@ pub(crate) mod first {
     pub const PINGREQ: u8 = 0xc0;
     pub const PINGRESP: u8 = 0xd0;
     pub const DISCONNECT: u8 = 0xe0;
+    pub const AUTH: u8 = 0xf0;
 }
 
 /// The largest remaining length four bytes can tell (section 2.2.3).
@@ -160,6 +260,12 @@ impl FixedHeader {
         Ok(None)
     }
 
+    /// Whether the remaining length has its shortest form, as MQTT 5 wants it [MQTT-1.5.5-1].
+    #[cfg(feature = "v5")]
+    pub fn is_shortest(&self) -> bool {
+        self.length == 2 || self.length == 1 + varint_length(self.remaining)
+    }
+
     /// Bytes of the whole packet.
     pub fn packet_length(&self) -> usize {
         self.length + self.remaining
@@ -168,8 +274,13 @@ impl FixedHeader {
 
 /// Bytes of a whole packet with `remaining` bytes after its fixed header.
 pub(crate) fn packet_length(remaining: usize) -> usize {
-    let mut length = 2 + remaining;
-    let mut rest = remaining >> 7;
+    1 + varint_length(remaining) + remaining
+}
+
+/// Bytes of a variable byte integer (MQTT 5, section 1.5.5; in MQTT 3.1.1 the remaining length).
+pub(crate) fn varint_length(value: usize) -> usize {
+    let mut length = 1;
+    let mut rest = value >> 7;
     while rest > 0 {
         length += 1;
         rest >>= 7;
@@ -185,13 +296,18 @@ impl<'a> Writer<'a> {
     pub fn packet(packet: &'a mut [u8], first: u8, remaining: usize) -> Self {
         let mut writer = Writer(packet);
         writer.u8(first);
-        let mut rest = remaining;
+        writer.varint(remaining);
+        writer
+    }
+
+    /// A variable byte integer, of at most [`MAX_REMAINING`].
+    pub fn varint(&mut self, value: usize) {
+        let mut rest = value;
         while rest > 0x7f {
-            writer.u8(rest as u8 | 0x80);
+            self.u8(rest as u8 | 0x80);
             rest >>= 7;
         }
-        writer.u8(rest as u8);
-        writer
+        self.u8(rest as u8);
     }
 
     pub fn u8(&mut self, value: u8) {
@@ -221,6 +337,7 @@ impl<'a> Writer<'a> {
 }
 
 /// Reads fields one after the other; `None` once there is less than was asked for.
+#[derive(Clone)]
 pub(crate) struct Reader<'a>(pub &'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -238,6 +355,55 @@ impl<'a> Reader<'a> {
         let (bytes, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
         Some(bytes)
+    }
+
+    /// A variable byte integer in its shortest form (MQTT 5, section 1.5.5).
+    #[cfg(feature = "v5")]
+    pub fn varint(&mut self) -> Option<usize> {
+        let mut value = 0;
+        for position in 0..4 {
+            let byte = self.u8()?;
+            value |= ((byte & 0x7f) as usize) << (7 * position);
+            if byte < 0x80 {
+                return (byte > 0 || position == 0).then_some(value);
+            }
+        }
+        None
+    }
+
+    /// As [`varint`](Self::varint) where more may come: `None` if so. `is_all`: nothing more comes.
+    #[cfg(feature = "v5")]
+    pub fn varint_in_part(&mut self, is_all: bool) -> Result<Option<usize>, ProtocolError> {
+        let here = self.0;
+        let value = self.varint();
+        let is_cut = !is_all && here.len() < 4 && here.iter().all(|&byte| byte > 0x7f);
+        match value {
+            None if !is_cut => Err(ProtocolError::Length),
+            value => Ok(value),
+        }
+    }
+
+    /// A field that tells its length first.
+    #[cfg(feature = "v5")]
+    pub fn field(&mut self) -> Option<&'a [u8]> {
+        let length = self.u16()?;
+        self.bytes(length as usize)
+    }
+
+    /// A UTF-8 string without U+0000 (section 1.5.4).
+    #[cfg(feature = "v5")]
+    pub fn text(&mut self) -> Option<&'a str> {
+        let text = core::str::from_utf8(self.field()?).ok()?;
+        (!text.bytes().any(|byte| byte == 0)).then_some(text)
+    }
+
+    /// The content of a block of properties, which tells its length first (MQTT 5, section 2.2.2).
+    #[cfg(feature = "v5")]
+    pub fn properties(&mut self, carrier: properties::Carrier) -> Result<&'a [u8], ProtocolError> {
+        let length = self.varint().ok_or(ProtocolError::Length)?;
+        let block = self.bytes(length).ok_or(ProtocolError::Length)?;
+        properties::check(block, carrier)?;
+        Ok(block)
     }
 
     /// A packet identifier; a missing or zero one is the server's fault.

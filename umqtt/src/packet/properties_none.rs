@@ -15,6 +15,10 @@ impl<'a> Properties<'a> {
     /// No properties.
     pub const NONE: Properties<'static> = Properties(PhantomData);
 
+    pub(crate) fn checked(_: &'a [u8]) -> Self {
+        Properties(PhantomData)
+    }
+
     /// Whether there are none.
     pub const fn is_empty(&self) -> bool {
         true
@@ -25,3 +29,22 @@ impl<'a> Properties<'a> {
         core::iter::empty()
     }
 }
+
+/// The packets there are: all the same, without properties.
+#[derive(Clone, Copy)]
+pub(crate) struct Carrier;
+
+impl Carrier {
+    pub const CONNECT: Carrier = Carrier;
+    pub const WILL: Carrier = Carrier;
+    pub const PUBLISH: Carrier = Carrier;
+    pub const SUBSCRIBE: Carrier = Carrier;
+    pub const UNSUBSCRIBE: Carrier = Carrier;
+    pub const ACK: Carrier = Carrier;
+}
+
+pub(crate) fn content_length(_: &[Property<'_>], _: Carrier) -> Option<usize> {
+    Some(0)
+}
+
+pub(crate) fn write_content(_: &mut super::Writer<'_>, _: &[Property<'_>]) {}

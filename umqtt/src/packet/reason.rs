@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use super::Qos;
+
 /// What a server says of an outcome (MQTT 5, section 2.4). Below 0x80 it is a success.
 ///
 /// MQTT 3.1.1 knows few codes; each is told as the reason code that means the same.
@@ -79,6 +81,11 @@ impl ReasonCode {
     pub const fn is_error(self) -> bool {
         self.0 >= 0x80
     }
+
+    /// The QoS that a SUBACK grants; `None` for a failure.
+    pub const fn granted(self) -> Option<Qos> {
+        Qos::from_bits(self.0)
+    }
 }
 
 impl fmt::Display for ReasonCode {
@@ -90,7 +97,7 @@ impl fmt::Display for ReasonCode {
 impl core::error::Error for ReasonCode {}
 
 /// The codes each packet may carry from a server, or, in an answer, from a client.
-#[cfg(feature = "v5")]
+#[cfg_attr(not(feature = "v5"), allow(dead_code, reason = "MQTT 3.1.1 has few"))]
 pub(crate) mod allowed {
     /// CONNACK (section 3.2.2.2).
     pub const CONNACK: &[u8] = &[
@@ -98,9 +105,7 @@ pub(crate) mod allowed {
         0x97, 0x99, 0x9a, 0x9b, 0x9c, 0x9d, 0x9f,
     ];
     /// PUBACK and PUBREC (sections 3.4.2.1 and 3.5.2.1).
-    pub const PUBACK: &[u8] = &[
-        0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99,
-    ];
+    pub const PUBACK: &[u8] = &[0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99];
     /// PUBREL and PUBCOMP (sections 3.6.2.1 and 3.7.2.1).
     pub const PUBREL: &[u8] = &[0x00, 0x92];
     /// SUBACK (section 3.9.3).
@@ -114,6 +119,8 @@ pub(crate) mod allowed {
         0x00, 0x80, 0x81, 0x82, 0x83, 0x87, 0x89, 0x8b, 0x8d, 0x8e, 0x8f, 0x90, 0x93, 0x94, 0x95,
         0x96, 0x97, 0x98, 0x99, 0x9a, 0x9b, 0x9c, 0x9d, 0x9e, 0x9f, 0xa0, 0xa1, 0xa2,
     ];
+    /// AUTH from the server (section 3.15.2.1).
+    pub const AUTH: &[u8] = &[0x00, 0x18];
     /// DISCONNECT from the client (section 3.14.2.1).
     pub const LEAVING: &[u8] = &[
         0x00, 0x04, 0x80, 0x81, 0x82, 0x83, 0x90, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99,
@@ -129,7 +136,10 @@ mod tests {
     fn a_code_is_shown_by_its_name_and_number() {
         let shown = std::format!("{}", ReasonCode::QUOTA_EXCEEDED);
         assert_eq!(shown, "quota exceeded (0x97)");
-        assert_eq!(std::format!("{}", ReasonCode(0x7f)), "unknown reason (0x7f)");
+        assert_eq!(
+            std::format!("{}", ReasonCode(0x7f)),
+            "unknown reason (0x7f)"
+        );
         assert!(ReasonCode(0x80).is_error() && !ReasonCode(0x7f).is_error());
     }
 }

@@ -1,102 +1,222 @@
-//! SUBSCRIBE, SUBACK and UNSUBSCRIBE (sections 3.8 to 3.10).
+//! SUBSCRIBE, SUBACK, UNSUBSCRIBE and UNSUBACK (sections 3.8 to 3.11).
 
-use super::{PacketIdentifier, ProtocolError, Qos, Reader, Writer};
+use super::ack::{self, Ack};
+use super::properties::{self, Carrier, Properties, Property};
+use super::reason::{ReasonCode, allowed};
+use super::{PacketIdentifier, ProtocolError, Qos, Reader, Version, Writer, varint_length};
 
-/// One topic filter of a SUBSCRIBE, and the highest QoS at which its messages are wanted.
+/// One topic filter of a SUBSCRIBE, and how its messages are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Subscription<'a> {
     /// Topic filter: 1 to 65,535 bytes, wildcards allowed in their places (section 4.7).
     pub filter: &'a str,
     /// Highest quality of service.
     pub qos: Qos,
+    /// Not the messages this client published itself. Not for a shared subscription. MQTT 5;
+    /// MQTT 3.1.1 leaves it out.
+    pub no_local: bool,
+    /// Messages keep the RETAIN flag they were published with. MQTT 5; MQTT 3.1.1 leaves it out.
+    pub retain_as_published: bool,
+    /// What becomes of the messages that are retained now. MQTT 5; MQTT 3.1.1 sends them.
+    pub retain_handling: RetainHandling,
+}
+
+/// Whether the server sends what is retained when a subscription is made (MQTT 5,
+/// section 3.8.3.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum RetainHandling {
+    /// It does.
+    #[default]
+    Send = 0,
+    /// It does if there was no such subscription before.
+    SendIfNew = 1,
+    /// It does not.
+    DoNotSend = 2,
 }
 
 impl<'a> Subscription<'a> {
     /// A filter and the highest quality of service wanted for it.
     pub const fn new(filter: &'a str, qos: Qos) -> Self {
-        Subscription { filter, qos }
+        Subscription {
+            filter,
+            qos,
+            no_local: false,
+            retain_as_published: false,
+            retain_handling: RetainHandling::Send,
+        }
+    }
+
+    fn options(&self, version: Version) -> u8 {
+        let qos = self.qos as u8;
+        match version.is_5() {
+            false => qos,
+            true => {
+                qos | (self.no_local as u8) << 2
+                    | (self.retain_as_published as u8) << 3
+                    | (self.retain_handling as u8) << 4
+            }
+        }
     }
 }
 
-pub(crate) fn subscribe_remaining(subscriptions: &[Subscription<'_>]) -> usize {
-    subscriptions.iter().fold(2, |sum: usize, each| {
-        sum.saturating_add(3 + each.filter.len())
-    })
+/// What stands before the filters of a SUBSCRIBE or UNSUBSCRIBE: an identifier, and the properties
+/// with their length.
+pub(crate) struct Head<'p> {
+    version: Version,
+    properties: &'p [Property<'p>],
+    content: usize,
 }
 
-pub(crate) fn write_subscribe(
-    mut writer: Writer<'_>,
-    identifier: PacketIdentifier,
-    subscriptions: &[Subscription<'_>],
-) {
-    writer.u16(identifier.value());
-    for each in subscriptions {
-        writer.field(each.filter.as_bytes());
-        writer.u8(each.qos as u8);
+impl<'p> Head<'p> {
+    /// `None` if such a packet may not carry these properties. MQTT 3.1.1 leaves them out.
+    pub fn new(version: Version, properties: &'p [Property<'p>], carrier: Carrier) -> Option<Self> {
+        let content = match version.is_5() {
+            true => properties::content_length(properties, carrier)?,
+            false => 0,
+        };
+        Some(Head {
+            version,
+            properties,
+            content,
+        })
+    }
+
+    fn length(&self) -> usize {
+        match self.version.is_5() {
+            true => 2 + varint_length(self.content) + self.content,
+            false => 2,
+        }
+    }
+
+    fn write(&self, writer: &mut Writer<'_>, identifier: PacketIdentifier) {
+        writer.u16(identifier.value());
+        if self.version.is_5() {
+            writer.varint(self.content);
+            properties::write_content(writer, self.properties);
+        }
+    }
+
+    pub fn subscribe_remaining(&self, subscriptions: &[Subscription<'_>]) -> usize {
+        let filters = subscriptions.iter().map(|each| 3 + each.filter.len());
+        filters.fold(self.length(), usize::saturating_add)
+    }
+
+    pub fn write_subscribe(
+        &self,
+        mut writer: Writer<'_>,
+        identifier: PacketIdentifier,
+        subscriptions: &[Subscription<'_>],
+    ) {
+        self.write(&mut writer, identifier);
+        for each in subscriptions {
+            writer.field(each.filter.as_bytes());
+            writer.u8(each.options(self.version));
+        }
+    }
+
+    pub fn unsubscribe_remaining(&self, filters: &[&str]) -> usize {
+        let filters = filters.iter().map(|filter| 2 + filter.len());
+        filters.fold(self.length(), usize::saturating_add)
+    }
+
+    pub fn write_unsubscribe(
+        &self,
+        mut writer: Writer<'_>,
+        identifier: PacketIdentifier,
+        filters: &[&str],
+    ) {
+        self.write(&mut writer, identifier);
+        for each in filters {
+            writer.field(each.as_bytes());
+        }
     }
 }
 
-pub(crate) fn unsubscribe_remaining(filters: &[&str]) -> usize {
-    filters
-        .iter()
-        .fold(2, |sum: usize, each| sum.saturating_add(2 + each.len()))
-}
-
-pub(crate) fn write_unsubscribe(
-    mut writer: Writer<'_>,
-    identifier: PacketIdentifier,
-    filters: &[&str],
-) {
-    writer.u16(identifier.value());
-    for each in filters {
-        writer.field(each.as_bytes());
-    }
-}
-
-/// The server's answer to each filter of a SUBSCRIBE, in their order (section 3.9.3).
+/// The server's answer to each filter of a SUBSCRIBE or UNSUBSCRIBE, in their order
+/// (sections 3.9.3 and 3.11.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReturnCodes<'a>(&'a [u8]);
+pub struct ReasonCodes<'a> {
+    codes: &'a [u8],
+    /// What else the server says of it. MQTT 5.
+    pub properties: Properties<'a>,
+}
 
-impl<'a> ReturnCodes<'a> {
-    /// One answer for each filter: the QoS granted, which may be lower than asked, or
-    /// [`SubscribeFailure`].
-    pub fn iter(&self) -> impl Iterator<Item = Result<Qos, SubscribeFailure>> + 'a {
-        self.0
-            .iter()
-            .map(|&code| Qos::from_bits(code).ok_or(SubscribeFailure))
+impl<'a> ReasonCodes<'a> {
+    /// Of checked codes and properties.
+    pub(crate) fn new(codes: &'a [u8], properties: Properties<'a>) -> Self {
+        ReasonCodes { codes, properties }
+    }
+
+    /// One answer for each filter. For a SUBSCRIBE the QoS granted, which may be lower than asked
+    /// ([`ReasonCode::granted`]), or a failure: in MQTT 3.1.1, that is always
+    /// [`ReasonCode::UNSPECIFIED_ERROR`]. MQTT 3.1.1 has none for an UNSUBSCRIBE.
+    pub fn iter(&self) -> impl Iterator<Item = ReasonCode> + Clone + use<'a> {
+        self.codes.iter().map(|&code| ReasonCode(code))
+    }
+
+    /// The first failure among them.
+    pub fn failure(&self) -> Option<ReasonCode> {
+        self.iter().find(|code| code.is_error())
     }
 
     /// Whether every filter was granted.
     pub fn all_granted(&self) -> bool {
-        self.iter().all(|code| code.is_ok())
+        self.failure().is_none()
     }
 }
 
-/// Return code 0x80 of a SUBACK: the server refused this filter.
+/// What a SUBACK or UNSUBACK says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SubscribeFailure;
-
-impl core::fmt::Display for SubscribeFailure {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("the server refused the subscription (SUBACK 0x80)")
-    }
+pub(crate) struct Suback {
+    pub identifier: PacketIdentifier,
+    /// Bytes of the properties, which stand before the codes.
+    pub properties: usize,
+    /// Bytes of the codes, which are the end of the packet.
+    pub codes: usize,
 }
 
-impl core::error::Error for SubscribeFailure {}
+/// Reads a SUBACK.
+pub(crate) fn decode_suback(body: &[u8], version: Version) -> Result<Suback, ProtocolError> {
+    let allowed = match version.is_5() {
+        true => allowed::SUBACK,
+        false => &[0, 1, 2, 0x80],
+    };
+    decode(body, version, allowed)
+}
 
-/// Reads a SUBACK: which SUBSCRIBE it answers, and how.
-pub(crate) fn decode_suback(
-    body: &[u8],
-) -> Result<(PacketIdentifier, ReturnCodes<'_>), ProtocolError> {
+/// Reads an UNSUBACK: in MQTT 3.1.1, an identifier and nothing else.
+pub(crate) fn decode_unsuback(body: &[u8], version: Version) -> Result<Suback, ProtocolError> {
+    if version.is_5() {
+        return decode(body, version, allowed::UNSUBACK);
+    }
+    let Ack { identifier, .. } = ack::decode(body, version, &[])?;
+    Ok(Suback {
+        identifier,
+        properties: 0,
+        codes: 0,
+    })
+}
+
+fn decode(body: &[u8], version: Version, allowed: &[u8]) -> Result<Suback, ProtocolError> {
     let mut reader = Reader(body);
     let identifier = reader.packet_identifier()?;
+    let properties = match version.is_5() {
+        #[cfg(feature = "v5")]
+        true => reader.properties(Carrier::ACK)?.len(),
+        _ => 0,
+    };
     let codes = reader.0;
     if codes.is_empty() {
         return Err(ProtocolError::Length);
     }
-    match codes.iter().find(|code| !matches!(code, 0..=2 | 0x80)) {
+    match codes.iter().find(|code| !allowed.contains(code)) {
         Some(&code) => Err(ProtocolError::ReturnCode(code)),
-        None => Ok((identifier, ReturnCodes(codes))),
+        None => Ok(Suback {
+            identifier,
+            properties,
+            codes: codes.len(),
+        }),
     }
 }
 
@@ -138,23 +258,27 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "v3")]
     #[test]
     fn a_suback_is_read_with_each_of_its_codes() {
-        let (identifier, codes) = decode_suback(&[0, 7, 0, 1, 2, 0x80]).unwrap();
-        assert_eq!(identifier.value(), 7);
-        assert!(codes.iter().eq([
-            Ok(Qos::AtMostOnce),
-            Ok(Qos::AtLeastOnce),
-            Ok(Qos::ExactlyOnce),
-            Err(SubscribeFailure)
+        let decode = |body| decode_suback(body, Version::V3_1_1);
+        let suback = decode(&[0, 7, 0, 1, 2, 0x80]).unwrap();
+        assert_eq!((suback.identifier.value(), suback.codes), (7, 4));
+        assert_eq!(decode(&[0, 7]), Err(ProtocolError::Length));
+        assert_eq!(decode(&[0]), Err(ProtocolError::Length));
+        assert_eq!(decode(&[0, 0, 0]), Err(ProtocolError::PacketIdentifier));
+        assert_eq!(decode(&[0, 7, 3]), Err(ProtocolError::ReturnCode(3)));
+    }
+
+    #[test]
+    fn the_codes_of_a_suback_tell_what_was_granted() {
+        let codes = ReasonCodes::new(&[0, 1, 2, 0x80], Properties::NONE);
+        assert!(codes.iter().map(ReasonCode::granted).eq([
+            Some(Qos::AtMostOnce),
+            Some(Qos::AtLeastOnce),
+            Some(Qos::ExactlyOnce),
+            None
         ]));
-        assert!(!codes.all_granted());
-        assert_eq!(decode_suback(&[0, 7]), Err(ProtocolError::Length));
-        assert_eq!(decode_suback(&[0]), Err(ProtocolError::Length));
-        assert_eq!(
-            decode_suback(&[0, 0, 0]),
-            Err(ProtocolError::PacketIdentifier)
-        );
-        assert_eq!(decode_suback(&[0, 7, 3]), Err(ProtocolError::ReturnCode(3)));
+        assert_eq!(codes.failure(), Some(ReasonCode::UNSPECIFIED_ERROR));
     }
 }

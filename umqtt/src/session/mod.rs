@@ -1,25 +1,36 @@
 //! The protocol: one session with a server, without any input or output of its own.
 
+#[cfg(feature = "v5")]
+mod alias;
+#[cfg(feature = "v5")]
+mod authenticate;
 mod event;
+mod message;
 mod receive;
+mod snapshot;
+mod stream;
+#[cfg(feature = "v5")]
+mod v5;
 
 use crate::error::{ConnectError, Error, NotConnected, PublishError, SubscribeError};
 use crate::inbox::Inbox;
 use crate::keep_alive::KeepAlive;
-use crate::outbox::Outbox;
-use crate::packet::connect::Connect;
+use crate::outbox::{NoRoom, Outbox};
+use crate::packet::connect::{Connect, Oversize};
+use crate::packet::properties::{Carrier, Property};
 use crate::packet::publish::{Publish, is_topic_name};
-use crate::packet::subscribe::{
-    Subscription, is_topic_filter, subscribe_remaining, unsubscribe_remaining, write_subscribe,
-    write_unsubscribe,
-};
-use crate::packet::{PacketIdentifier, Qos, Writer, first};
+use crate::packet::reason::ReasonCode;
+use crate::packet::subscribe::{Head, Subscription, is_topic_filter};
+use crate::packet::{PacketIdentifier, Qos, Version, Writer, first};
 use crate::time::Instant;
 
-pub use event::Event;
 pub(crate) use event::Step;
+pub use event::{Answer, Chunk, Event};
+pub use snapshot::RestoreError;
 
-/// An MQTT 3.1.1 client session as a state machine.
+use message::Incoming;
+
+/// An MQTT client session as a state machine.
 ///
 /// It opens no socket and reads no clock. The caller moves bytes between it and a connection, and
 /// says what time it is:
@@ -50,11 +61,28 @@ pub struct Session<'b> {
     hello: usize,
     hello_sent: usize,
     clean: bool,
+    version: Version,
+    oversize: Oversize,
     /// The acknowledgement for what was received last, queued once the caller asks for more.
-    owed: Option<(u8, PacketIdentifier)>,
-    /// A message whose topic is larger than the receive buffer: at its packet identifier, with so
-    /// many bytes of payload behind it.
-    headless: Option<(Qos, usize)>,
+    owed: Option<Owed>,
+    incoming: Incoming,
+    #[cfg(feature = "v5")]
+    v5: v5::V5<'b>,
+}
+
+/// An acknowledgement that is not queued yet.
+#[derive(Clone, Copy)]
+struct Owed {
+    first: u8,
+    identifier: PacketIdentifier,
+    reason: ReasonCode,
+}
+
+impl Owed {
+    /// Whether it is of this kind, and no refusal.
+    fn is(&self, first: u8) -> bool {
+        self.first == first && self.reason == ReasonCode::SUCCESS
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,14 +112,31 @@ impl<'b> Session<'b> {
             hello: 0,
             hello_sent: 0,
             clean: true,
+            version: Version::DEFAULT,
+            oversize: Oversize::Discard,
             owed: None,
-            headless: None,
+            incoming: Incoming::Nothing,
+            #[cfg(feature = "v5")]
+            v5: v5::V5::new(&mut [], 0),
+        }
+    }
+
+    /// The same session with memory for topic aliases, of which the server may then set up to
+    /// `maximum` (MQTT 5, section 3.3.2.3.4). Each has its part of the memory, and can stand for a
+    /// topic name of so many bytes, less 2.
+    #[cfg(feature = "v5")]
+    #[must_use]
+    pub fn with_topic_aliases(self, memory: &'b mut [u8], maximum: u16) -> Self {
+        Session {
+            v5: v5::V5::new(memory, maximum),
+            ..self
         }
     }
 
     /// Begins a connection: queues CONNECT. Only [`Event::Connected`] says that it stands.
     ///
-    /// With `clean_session`, whatever was in flight is forgotten.
+    /// With `clean_session`, whatever was in flight is forgotten; so it is with another
+    /// [`version`](Connect::version) than that of the connection before.
     pub fn connect(&mut self, connect: &Connect<'_>, now: Instant) -> Result<(), ConnectError> {
         self.closed();
         if let Some(will) = &connect.will
@@ -102,13 +147,22 @@ impl<'b> Session<'b> {
         if !self.outbox.is_large_enough() {
             return Err(ConnectError::SendBuffer);
         }
-        self.hello = connect
-            .encode(self.inbox.scratch())
-            .ok_or(ConnectError::TooLarge)?;
+        #[cfg(feature = "v5")]
+        if connect.version.is_5() {
+            self.hello = self.connect_5(connect)?;
+        } else {
+            self.hello = connect.encode(&[], self.inbox.scratch())?;
+        }
+        #[cfg(not(feature = "v5"))]
+        {
+            self.hello = connect.encode(&[], self.inbox.scratch())?;
+        }
         self.clean = connect.clean_session;
-        if self.clean {
+        if self.clean || self.version != connect.version {
             self.outbox.clear();
         }
+        self.version = connect.version;
+        self.oversize = connect.oversize;
         self.keep_alive
             .start(connect.keep_alive, connect.ping_timeout, now);
         self.state = State::Connecting {
@@ -122,14 +176,20 @@ impl<'b> Session<'b> {
         self.state = State::Closed;
         self.inbox.clear();
         self.outbox.rewind();
-        if let Some((first::PUBREC, identifier)) = self.owed {
-            // The caller has that message: it must not come a second time.
-            self.outbox.push_received(identifier);
+        if let Some(owed) = self.owed
+            && (owed.is(first::PUBREC) || owed.is(first::PUBREL))
+        {
+            // The caller has that message, or the server has it: it must not come a second time.
+            self.outbox.remember(owed.first, owed.identifier);
         }
         self.hello = 0;
         self.hello_sent = 0;
         self.owed = None;
-        self.headless = None;
+        self.incoming = Incoming::Nothing;
+        #[cfg(feature = "v5")]
+        {
+            self.v5.farewell.1 = 0;
+        }
     }
 
     /// Whether the server has accepted the connection, and it is not known to be over.
@@ -149,8 +209,15 @@ impl<'b> Session<'b> {
 
     /// The bytes to be sent next, as many as there are. Call [`transmitted`](Self::transmitted) for those
     /// that were.
+    ///
+    /// With MQTT 5 there may be some after [`poll`](Self::poll) has failed, though the session is
+    /// closed: a DISCONNECT that tells the server what it did wrong. Send it if that is easy, and
+    /// then close the connection.
     pub fn transmit(&self) -> &[u8] {
         match self.state {
+            #[cfg(feature = "v5")]
+            State::Closed => self.farewell(),
+            #[cfg(not(feature = "v5"))]
             State::Closed => &[],
             State::Connecting { .. } => self
                 .inbox
@@ -167,7 +234,14 @@ impl<'b> Session<'b> {
             return;
         }
         self.keep_alive.sent(now);
+        if self.outbox.is_streaming() {
+            // No PINGREQ can be sent: that the connection takes bytes must be sign of life enough.
+            self.keep_alive.received(now);
+        }
         match self.state {
+            #[cfg(feature = "v5")]
+            State::Closed => self.v5.farewell.1 = self.v5.farewell.1.saturating_sub(count),
+            #[cfg(not(feature = "v5"))]
             State::Closed => {}
             State::Connecting { .. } => {
                 self.hello_sent = self.hello.min(self.hello_sent.saturating_add(count));
@@ -206,7 +280,7 @@ impl<'b> Session<'b> {
     /// Acknowledges the message that the call before returned. On an error the session is closed.
     pub fn poll(&mut self, now: Instant) -> Result<Option<Event<'_>>, Error> {
         match self.step(now)? {
-            Some(step) => self.event(step).map(Some),
+            Some(step) => Ok(Some(self.event(step))),
             None => self.expire(now).map(|()| None),
         }
     }
@@ -229,16 +303,58 @@ impl<'b> Session<'b> {
         if !self.is_connected() {
             return Err(PublishError::NotConnected);
         }
-        if !is_topic_name(message.topic) {
+        let (content, alias) = self.check_publish(message)?;
+        let version = self.version;
+        let remaining = message.remaining(version, content);
+        self.check_size(remaining)?;
+        let (writer, identifier) =
+            self.outbox
+                .push_packet(message.first(), remaining, message.qos != Qos::AtMostOnce)?;
+        message.write(writer, identifier, version, content);
+        self.announce(alias);
+        Ok(identifier)
+    }
+
+    /// Bytes of the message's properties, and its alias, if this is a message that may be sent.
+    fn check_publish(&self, message: &Publish<'_>) -> Result<(usize, u16), PublishError> {
+        let content = message
+            .content(self.version)
+            .ok_or(PublishError::InvalidProperty)?;
+        let alias = match self.version.is_5() {
+            #[cfg(feature = "v5")]
+            true => {
+                self.v5.limits.check(message)?;
+                self.v5.check_alias(message)?
+            }
+            _ => 0,
+        };
+        let is_alias_alone = alias > 0 && message.topic.is_empty();
+        if !is_alias_alone && !is_topic_name(message.topic) {
             return Err(PublishError::InvalidTopic);
         }
-        let (writer, identifier) = self.outbox.push_packet(
-            message.first(),
-            message.remaining(),
-            message.qos != Qos::AtMostOnce,
-        )?;
-        message.write(writer, identifier);
-        Ok(identifier)
+        #[cfg(feature = "v5")]
+        if message.qos != Qos::AtMostOnce && !self.outbox.has_window() {
+            return Err(PublishError::Full);
+        }
+        Ok((content, alias))
+    }
+
+    /// Whether the server takes a packet of this size.
+    fn check_size(&self, remaining: usize) -> Result<(), NoRoom> {
+        #[cfg(feature = "v5")]
+        if self.version.is_5()
+            && crate::packet::packet_length(remaining) > self.v5.limits.packet_size
+        {
+            return Err(NoRoom::Ever);
+        }
+        let _ = remaining;
+        Ok(())
+    }
+
+    fn announce(&mut self, alias: u16) {
+        #[cfg(feature = "v5")]
+        self.v5.announce(alias);
+        let _ = alias;
     }
 
     /// Queues a SUBSCRIBE; [`Event::Subscribed`] names its identifier with the server's answer.
@@ -246,26 +362,57 @@ impl<'b> Session<'b> {
         &mut self,
         subscriptions: &[Subscription<'_>],
     ) -> Result<PacketIdentifier, SubscribeError> {
+        self.subscribe_with(subscriptions, &[])
+    }
+
+    /// As [`subscribe`](Self::subscribe) with properties; MQTT 3.1.1 leaves them out.
+    pub fn subscribe_with(
+        &mut self,
+        subscriptions: &[Subscription<'_>],
+        properties: &[Property<'_>],
+    ) -> Result<PacketIdentifier, SubscribeError> {
         if !subscriptions
             .iter()
             .all(|each| is_topic_filter(each.filter))
         {
             return Err(SubscribeError::InvalidFilter);
         }
-        let remaining = subscribe_remaining(subscriptions);
-        let (writer, identifier) = self.request(first::SUBSCRIBE, remaining)?;
-        write_subscribe(writer, identifier, subscriptions);
+        #[cfg(feature = "v5")]
+        if self.version.is_5() {
+            for each in subscriptions {
+                self.v5.limits.check_filter(each)?;
+            }
+            self.v5.limits.check_properties(properties)?;
+        }
+        let head = Head::new(self.version, properties, Carrier::SUBSCRIBE)
+            .ok_or(SubscribeError::InvalidProperty)?;
+        let remaining = head.subscribe_remaining(subscriptions);
+        let is_empty = subscriptions.is_empty();
+        let (writer, identifier) = self.request(first::SUBSCRIBE, remaining, is_empty)?;
+        head.write_subscribe(writer, identifier, subscriptions);
         Ok(identifier)
     }
 
     /// Queues an UNSUBSCRIBE; [`Event::Unsubscribed`] names its identifier.
     pub fn unsubscribe(&mut self, filters: &[&str]) -> Result<PacketIdentifier, SubscribeError> {
+        self.unsubscribe_with(filters, &[])
+    }
+
+    /// As [`unsubscribe`](Self::unsubscribe) with properties; MQTT 3.1.1 leaves them out.
+    pub fn unsubscribe_with(
+        &mut self,
+        filters: &[&str],
+        properties: &[Property<'_>],
+    ) -> Result<PacketIdentifier, SubscribeError> {
         if !filters.iter().all(|filter| is_topic_filter(filter)) {
             return Err(SubscribeError::InvalidFilter);
         }
-        let remaining = unsubscribe_remaining(filters);
-        let (writer, identifier) = self.request(first::UNSUBSCRIBE, remaining)?;
-        write_unsubscribe(writer, identifier, filters);
+        let head = Head::new(self.version, properties, Carrier::UNSUBSCRIBE)
+            .ok_or(SubscribeError::InvalidProperty)?;
+        let remaining = head.unsubscribe_remaining(filters);
+        let is_empty = filters.is_empty();
+        let (writer, identifier) = self.request(first::UNSUBSCRIBE, remaining, is_empty)?;
+        head.write_unsubscribe(writer, identifier, filters);
         Ok(identifier)
     }
 
@@ -274,13 +421,15 @@ impl<'b> Session<'b> {
         &mut self,
         first: u8,
         remaining: usize,
+        is_empty: bool,
     ) -> Result<(Writer<'_>, PacketIdentifier), SubscribeError> {
         if !self.is_connected() {
             return Err(SubscribeError::NotConnected);
         }
-        if remaining == 2 {
+        if is_empty {
             return Err(SubscribeError::InvalidFilter);
         }
+        self.check_size(remaining)?;
         match self.outbox.push_packet(first, remaining, true)? {
             (writer, Some(identifier)) => Ok((writer, identifier)),
             (_, None) => Err(SubscribeError::Full),
@@ -305,9 +454,16 @@ impl<'b> Session<'b> {
 
     /// Queues DISCONNECT behind what is queued; the session is closed once it was sent. The server
     /// forgets the will. Acknowledges the message that [`poll`](Self::poll) returned last.
+    ///
+    /// While a message goes out in pieces there is no place for DISCONNECT: then the session is just
+    /// closed.
     pub fn disconnect(&mut self) -> Result<(), NotConnected> {
         if !self.is_connected() {
             return Err(NotConnected);
+        }
+        if self.outbox.is_streaming() {
+            self.closed();
+            return Ok(());
         }
         self.try_acknowledge();
         self.outbox.push_disconnect();

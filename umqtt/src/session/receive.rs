@@ -1,17 +1,21 @@
 //! What comes in: one packet after the other, and what it makes of the session.
 
-use super::{Event, Session, State, Step};
+use super::event::Part;
+use super::message::Incoming;
+use super::{Owed, Session, State, Step};
 use crate::error::Error;
 use crate::keep_alive::Due;
-use crate::outbox::{Answered, Pubrec};
+use crate::outbox::Answered;
+#[cfg(feature = "v5")]
+use crate::packet::auth::{decode_auth, decode_disconnect};
 use crate::packet::connect::decode_connack;
-use crate::packet::publish::Layout;
-use crate::packet::subscribe::decode_suback;
-use crate::packet::{FixedHeader, PacketIdentifier, ProtocolError, Qos, Reader, ack, first};
+use crate::packet::reason::{ReasonCode, allowed};
+use crate::packet::subscribe::{Suback, decode_suback, decode_unsuback};
+use crate::packet::{FixedHeader, ProtocolError, Version, ack, first};
 use crate::time::Instant;
 
 /// What became of the packet at the front of the receive buffer.
-enum Progress {
+pub(super) enum Progress {
     /// It was dealt with, and is of interest to the caller.
     Event(Step),
     /// It was dealt with.
@@ -53,6 +57,7 @@ impl Session<'_> {
             Due::Nothing => {}
             Due::Dead => return Err(self.failed(Error::PingTimeout)),
             Due::Ping => {
+                // While a message goes out in pieces, that is a sign of life.
                 if self.state == State::Connected {
                     self.outbox.push_pingreq();
                 }
@@ -62,20 +67,26 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn failed(&mut self, error: Error) -> Error {
+    pub(super) fn failed(&mut self, error: Error) -> Error {
+        #[cfg(feature = "v5")]
+        self.bid_farewell(error);
+        #[cfg(not(feature = "v5"))]
         self.closed();
         error
     }
 
     /// Queues the acknowledgement that is owed; `false` if something has to be sent first.
     pub(super) fn try_acknowledge(&mut self) -> bool {
-        if let Some((first, identifier)) = self.owed {
-            if !self.outbox.push_ack(first, identifier) {
+        if let Some(owed) = self.owed {
+            if !self
+                .outbox
+                .push_ack(owed.first, owed.identifier, owed.reason)
+            {
                 return false;
             }
-            if first == first::PUBREC {
+            if owed.is(first::PUBREC) {
                 // The one that was sent before, if this is a repetition: one is remembered.
-                self.outbox.settle(Answered::PUBREC, identifier);
+                self.outbox.settle(Answered::PUBREC, owed.identifier);
             }
             self.owed = None;
         }
@@ -84,79 +95,147 @@ impl Session<'_> {
 
     /// Deals with the packet at the front of the receive buffer.
     fn packet(&mut self, now: Instant) -> Result<Progress, Error> {
-        if let Some((qos, length)) = self.headless {
-            return Ok(self.headless(qos, length)?);
+        match self.incoming {
+            Incoming::Nothing => {}
+            Incoming::Headless { qos, rest } => return Ok(self.headless(qos, rest)?),
+            Incoming::Chunks {
+                layout,
+                alias,
+                offset,
+                owed,
+            } => return Ok(self.chunk(layout, alias, offset, owed)),
         }
         let bytes = self.inbox.bytes();
         let Some(header) = FixedHeader::decode(bytes)? else {
             return Ok(Progress::Incomplete);
         };
+        let length = header.packet_length();
+        #[cfg(feature = "v5")]
+        if self.version.is_5() {
+            if !header.is_shortest() {
+                return Err(ProtocolError::RemainingLength.into());
+            }
+            if length > self.v5.maximum_packet_size {
+                return Err(ProtocolError::TooLarge.into());
+            }
+        }
         let connecting = self.state != State::Connected;
         if header.first & 0xf0 == first::PUBLISH && !connecting {
             return Ok(self.publish_received(&header)?);
         }
-        check_first(header.first, connecting)?;
-        let length = header.packet_length();
+        check_first(header.first, connecting, self.version)?;
         if length > self.inbox.capacity() {
             return Err(ProtocolError::TooLarge.into());
         }
         let Some(body) = bytes.get(header.length..length) else {
             return Ok(Progress::Incomplete);
         };
+        let version = self.version;
+        let end = self.inbox.position() + length;
+        // The last so many bytes of the packet.
+        let last = |length: usize| Part {
+            at: end - length,
+            length,
+        };
         let progress = match header.first {
             first::CONNACK => {
-                let session_present = decode_connack(body)?.map_err(Error::Refused)?;
-                if !session_present {
-                    self.outbox.clear();
-                } else if self.clean {
+                let connack = decode_connack(body, version)?;
+                let properties = last(connack.properties);
+                if connack.reason != ReasonCode::SUCCESS {
+                    #[cfg(feature = "v5")]
+                    self.note_closing(properties);
+                    return Err(Error::Refused(connack.reason));
+                }
+                let session_present = connack.session_present;
+                if session_present && self.clean {
                     // There is nothing a clean session could have left [MQTT-3.2.2-1].
                     return Err(ProtocolError::ReturnCode(1).into());
                 }
+                if !session_present {
+                    self.outbox.clear();
+                }
+                #[cfg(feature = "v5")]
+                if version.is_5() {
+                    self.accepted(properties)?;
+                }
                 self.state = State::Connected;
-                Progress::Event(Step::Connected { session_present })
+                Progress::Event(Step::Connected {
+                    session_present,
+                    properties,
+                })
             }
             first::PUBACK => {
-                let identifier = ack::decode(body)?;
-                self.settled(
-                    Answered::PUBLISH_QOS1,
-                    identifier,
-                    Step::Published(identifier),
-                )
+                let ack = ack::decode(body, version, allowed::PUBACK)?;
+                let step = Step::Published(ack.identifier, ack.reason, last(ack.properties));
+                match self.outbox.settle(Answered::PUBLISH_QOS1, ack.identifier) {
+                    true => Progress::Event(step),
+                    // It may be for what an earlier connection sent.
+                    false => Progress::Silent,
+                }
             }
             first::PUBREC => {
-                // PUBREL takes the place of its PUBLISH, which is larger: it always finds room,
-                // so nothing is lost should the connection break here.
-                let identifier = ack::decode(body)?;
-                if self.outbox.settle(Answered::PUBLISH_QOS2, identifier) {
-                    self.owed = Some((first::PUBREL, identifier));
-                }
-                Progress::Silent
+                let ack = ack::decode(body, version, allowed::PUBACK)?;
+                let step = Step::Published(ack.identifier, ack.reason, last(ack.properties));
+                self.received_by_server(ack, step)
             }
             first::PUBREL => {
-                let identifier = ack::decode(body)?;
-                self.outbox.settle(Answered::PUBREC, identifier);
-                self.owed = Some((first::PUBCOMP, identifier));
+                let ack = ack::decode(body, version, allowed::PUBREL)?;
+                let is_known = self.outbox.settle(Answered::PUBREC, ack.identifier);
+                self.owed = Some(Owed {
+                    first: first::PUBCOMP,
+                    identifier: ack.identifier,
+                    reason: match is_known || !version.is_5() {
+                        true => ReasonCode::SUCCESS,
+                        false => ReasonCode::PACKET_IDENTIFIER_NOT_FOUND,
+                    },
+                });
+                #[cfg(feature = "v5")]
+                self.v5.released();
                 Progress::Silent
             }
             first::PUBCOMP => {
-                let identifier = ack::decode(body)?;
-                self.settled(Answered::PUBREL, identifier, Step::Published(identifier))
+                let ack = ack::decode(body, version, allowed::PUBREL)?;
+                let step = Step::Published(ack.identifier, ack.reason, last(ack.properties));
+                match self.outbox.settle(Answered::PUBREL, ack.identifier) {
+                    true => Progress::Event(step),
+                    false => Progress::Silent,
+                }
             }
-            first::SUBACK => {
-                let (identifier, _) = decode_suback(body)?;
-                let step = Step::Subscribed {
-                    at: self.inbox.position() + header.length,
-                    length: body.len(),
+            first::SUBACK | first::UNSUBACK => {
+                let is_suback = header.first == first::SUBACK;
+                let (answered, suback) = match is_suback {
+                    true => (Answered::SUBSCRIBE, decode_suback(body, version)?),
+                    false => (Answered::UNSUBSCRIBE, decode_unsuback(body, version)?),
                 };
-                self.settled(Answered::SUBSCRIBE, identifier, step)
-            }
-            first::UNSUBACK => {
-                let identifier = ack::decode(body)?;
-                self.settled(
-                    Answered::UNSUBSCRIBE,
+                let Suback {
                     identifier,
-                    Step::Unsubscribed(identifier),
-                )
+                    properties,
+                    codes,
+                } = suback;
+                let codes = last(codes);
+                let properties = Part {
+                    at: codes.at - properties,
+                    length: properties,
+                };
+                match self.outbox.settle(answered, identifier) {
+                    true if is_suback => {
+                        Progress::Event(Step::Subscribed(identifier, properties, codes))
+                    }
+                    true => Progress::Event(Step::Unsubscribed(identifier, properties, codes)),
+                    false => Progress::Silent,
+                }
+            }
+            #[cfg(feature = "v5")]
+            first::DISCONNECT => {
+                let (reason, properties) = decode_disconnect(body)?;
+                self.note_closing(last(properties));
+                return Err(Error::Disconnected(reason));
+            }
+            #[cfg(feature = "v5")]
+            first::AUTH => {
+                let (reason, properties) = decode_auth(body)?;
+                self.check_auth(reason, connecting)?;
+                Progress::Event(Step::Authentication(reason, last(properties)))
             }
             // PINGRESP: there is nothing else that `check_first` lets pass.
             _ => {
@@ -171,124 +250,36 @@ impl Session<'_> {
         Ok(progress)
     }
 
-    /// An acknowledgement: the caller hears of it if it answers something. One that answers
-    /// nothing is left alone: it may be for what an earlier connection sent.
-    fn settled(
-        &mut self,
-        answered: Answered,
-        identifier: PacketIdentifier,
-        step: Step,
-    ) -> Progress {
-        if self.outbox.settle(answered, identifier) {
-            Progress::Event(step)
-        } else {
-            Progress::Silent
+    /// PUBREC: the server has a message of QoS 2, or refuses it.
+    fn received_by_server(&mut self, ack: ack::Ack, step: Step) -> Progress {
+        let is_known = self.outbox.settle(Answered::PUBLISH_QOS2, ack.identifier);
+        if ack.reason.is_error() {
+            return match is_known {
+                true => Progress::Event(step),
+                false => Progress::Silent,
+            };
         }
-    }
-
-    fn publish_received(&mut self, header: &FixedHeader) -> Result<Progress, ProtocolError> {
-        let bytes = self.inbox.bytes();
-        let Some(layout) = Layout::decode(header, bytes)? else {
-            return Ok(Progress::Incomplete);
-        };
-        let fits = layout.end <= self.inbox.capacity();
-        let needed = if fits { layout.end } else { layout.payload };
-        if needed > self.inbox.capacity() {
-            self.inbox.consume(layout.topic_end);
-            self.headless = Some((layout.qos, layout.end - layout.payload));
-            return Ok(Progress::Silent);
-        }
-        if bytes.len() < needed {
-            return Ok(Progress::Incomplete);
-        }
-        let identifier = layout.identifier(bytes)?;
-        let at = self.inbox.position();
-        self.inbox.consume(layout.end);
-        if !self.owe(layout.qos, identifier) {
-            return Ok(Progress::Silent);
-        }
-        Ok(Progress::Event(if fits {
-            Step::Message { at, layout }
-        } else {
-            Step::TooLarge { at, layout }
-        }))
-    }
-
-    /// Goes on with a message whose topic was thrown away, once its packet identifier is here.
-    fn headless(&mut self, qos: Qos, length: usize) -> Result<Progress, ProtocolError> {
-        let identifier = match qos {
-            Qos::AtMostOnce => None,
-            _ => {
-                let Some(bytes) = self.inbox.bytes().get(..2) else {
-                    return Ok(Progress::Incomplete);
-                };
-                let identifier = Reader(bytes).packet_identifier()?;
-                self.inbox.consume(2);
-                Some(identifier)
+        let reason = match is_known {
+            // PUBREL takes the place of its PUBLISH, which is not smaller: it always finds room, so
+            // nothing is lost should the connection break here.
+            true => ReasonCode::SUCCESS,
+            false if self.version.is_5() && !self.outbox.is_pending(ack.identifier) => {
+                ReasonCode::PACKET_IDENTIFIER_NOT_FOUND
             }
+            false => return Progress::Silent,
         };
-        self.headless = None;
-        self.inbox.consume(length);
-        Ok(if self.owe(qos, identifier) {
-            Progress::Event(Step::Headless { length })
-        } else {
-            Progress::Silent
-        })
-    }
-
-    /// Notes what a message is to be answered with; `false` if it was delivered before.
-    fn owe(&mut self, qos: Qos, identifier: Option<PacketIdentifier>) -> bool {
-        let Some(identifier) = identifier else {
-            return true;
-        };
-        if qos == Qos::AtLeastOnce {
-            self.owed = Some((first::PUBACK, identifier));
-            return true;
-        }
-        let delivered = self.outbox.received(identifier);
-        // A PUBREC that was not sent yet will be; one that was is sent again.
-        if delivered != Some(Pubrec::Queued) {
-            self.owed = Some((first::PUBREC, identifier));
-        }
-        delivered.is_none()
-    }
-
-    /// The event a step stands for. On an error the session is closed.
-    pub(crate) fn event(&mut self, step: Step) -> Result<Event<'_>, Error> {
-        let memory = self.inbox.memory();
-        let event = match step {
-            Step::Connected { session_present } => Ok(Event::Connected { session_present }),
-            Step::Message { at, layout } => layout
-                .message(memory.get(at..).unwrap_or_default())
-                .map(Event::Message),
-            Step::TooLarge { at, layout } => layout
-                .message(memory.get(at..).unwrap_or_default())
-                .map(|message| Event::TooLarge {
-                    topic: Some(message.topic),
-                    length: layout.end - layout.payload,
-                }),
-            Step::Headless { length } => Ok(Event::TooLarge {
-                topic: None,
-                length,
-            }),
-            Step::Published(identifier) => Ok(Event::Published(identifier)),
-            Step::Subscribed { at, length } => {
-                decode_suback(memory.get(at..at + length).unwrap_or_default())
-                    .map(|(identifier, codes)| Event::Subscribed(identifier, codes))
-            }
-            Step::Unsubscribed(identifier) => Ok(Event::Unsubscribed(identifier)),
-            Step::Pong => Ok(Event::Pong),
-        };
-        if event.is_err() {
-            self.state = State::Closed;
-        }
-        event.map_err(Error::Protocol)
+        self.owed = Some(Owed {
+            first: first::PUBREL,
+            identifier: ack.identifier,
+            reason,
+        });
+        Progress::Silent
     }
 }
 
 /// Refuses a packet, but for PUBLISH, by its first byte: for its flags (section 2.2.2), or because
 /// it has no place here.
-fn check_first(first: u8, connecting: bool) -> Result<(), ProtocolError> {
+fn check_first(first: u8, connecting: bool, version: Version) -> Result<(), ProtocolError> {
     let expected = match first & 0xf0 {
         first::CONNACK => first::CONNACK,
         0x60 => first::PUBREL,
@@ -298,11 +289,12 @@ fn check_first(first: u8, connecting: bool) -> Result<(), ProtocolError> {
         | first::SUBACK
         | first::UNSUBACK
         | first::PINGRESP) => kind,
+        kind @ (first::DISCONNECT | first::AUTH) if version.is_5() => kind,
         _ => return Err(ProtocolError::UnexpectedPacket(first)),
     };
     if first != expected {
         Err(ProtocolError::Flags(first))
-    } else if connecting != (first == first::CONNACK) {
+    } else if connecting != (first == first::CONNACK) && !(version.is_5() && first == first::AUTH) {
         Err(ProtocolError::UnexpectedPacket(first))
     } else {
         Ok(())

@@ -2,8 +2,8 @@
 
 use mqttbytes::v4::{self, Packet};
 use umqtt::{
-    Connect, ConnectError, ConnectReturnCode, Credentials, Error, NotConnected, ProtocolError,
-    Publish, PublishError, Qos, SubscribeError, Subscription,
+    Connect, ConnectError, Credentials, Error, NotConnected, ProtocolError, Publish, PublishError,
+    Qos, ReasonCode, SubscribeError, Subscription,
 };
 
 use crate::pair::{Pair, Seen};
@@ -72,13 +72,12 @@ fn a_user_name_goes_without_a_password_too() {
 
 #[test]
 fn each_refusal_has_the_standard_s_name() {
-    use ConnectReturnCode::*;
     let names = [
-        UnacceptableProtocolVersion,
-        IdentifierRejected,
-        ServerUnavailable,
-        BadUserNameOrPassword,
-        NotAuthorized,
+        ReasonCode::UNSUPPORTED_PROTOCOL_VERSION,
+        ReasonCode::CLIENT_IDENTIFIER_NOT_VALID,
+        ReasonCode::SERVER_UNAVAILABLE,
+        ReasonCode::BAD_USER_NAME_OR_PASSWORD,
+        ReasonCode::NOT_AUTHORIZED,
     ];
     for (code, name) in (1..).zip(names) {
         let mut pair = Pair::new(64, 64);

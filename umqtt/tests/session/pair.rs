@@ -46,7 +46,9 @@ impl Seen {
 impl From<Event<'_>> for Seen {
     fn from(event: Event<'_>) -> Self {
         match event {
-            Event::Connected { session_present } => Seen::Connected(session_present),
+            Event::Connected {
+                session_present, ..
+            } => Seen::Connected(session_present),
             Event::Message(message) => Seen::Message(Heard {
                 topic: message.topic.into(),
                 payload: message.payload.into(),
@@ -55,12 +57,15 @@ impl From<Event<'_>> for Seen {
                 dup: message.dup,
             }),
             Event::TooLarge { topic, length } => Seen::TooLarge(topic.map(Into::into), length),
-            Event::Published(identifier) => Seen::Published(identifier.value()),
-            Event::Subscribed(identifier, codes) => {
-                let codes = codes.iter().map(|code| code.map_or(0x80, |qos| qos as u8));
-                Seen::Subscribed(identifier.value(), codes.collect())
+            Event::Published(identifier, answer) => {
+                assert_eq!(answer.reason, umqtt::ReasonCode::SUCCESS);
+                Seen::Published(identifier.value())
             }
-            Event::Unsubscribed(identifier) => Seen::Unsubscribed(identifier.value()),
+            Event::Subscribed(identifier, codes) => Seen::Subscribed(
+                identifier.value(),
+                codes.iter().map(|code| code.0).collect(),
+            ),
+            Event::Unsubscribed(identifier, _) => Seen::Unsubscribed(identifier.value()),
             Event::Pong => Seen::Pong,
             other => panic!("{other:?}"),
         }

@@ -1,0 +1,95 @@
+//! The log as it is carried over a power cut.
+
+use super::Outbox;
+use crate::packet::publish::DUP;
+use crate::packet::{FixedHeader, PacketIdentifier, Qos, first};
+
+impl Outbox<'_> {
+    /// Writes the packets the session remembers to `image`, one after the other, and returns their
+    /// length; `None` if they do not fit. Each message may have been sent by the time it is read.
+    pub fn save(&self, image: &mut [u8]) -> Option<usize> {
+        let mut length = 0;
+        let mut at = self.start;
+        while let Some(entry) = self.entry(at) {
+            if entry.outlives_connection() {
+                let packet = self.buffer.get(at..entry.end())?;
+                let to = image.get_mut(length..length + packet.len())?;
+                to.copy_from_slice(packet);
+                if let Some(first) = to.first_mut()
+                    && entry.is_publish()
+                {
+                    *first |= DUP;
+                }
+                length += packet.len();
+            }
+            at = entry.end();
+        }
+        Some(length)
+    }
+
+    /// Takes the place of the log; `false`, and it is empty, if these are not packets a session
+    /// remembers, or too many of them.
+    pub fn load(&mut self, packets: &[u8], next: PacketIdentifier) -> bool {
+        self.clear();
+        let is_taken = self.take(packets).is_some();
+        if !is_taken {
+            self.clear();
+        }
+        self.next = next;
+        self.free = 0;
+        self.rewind();
+        is_taken
+    }
+
+    fn take(&mut self, packets: &[u8]) -> Option<()> {
+        if packets.len() + super::behind::PACKET > self.buffer.len() {
+            return None;
+        }
+        self.buffer
+            .get_mut(..packets.len())?
+            .copy_from_slice(packets);
+        self.end = packets.len();
+        let mut at = 0;
+        while at < self.end {
+            let entry = self.entry(at).filter(|entry| entry.end() <= self.end)?;
+            let is_whole = match entry.header.first {
+                first::PUBREL | first::PUBREC => entry.header.remaining == 2,
+                first => is_kept_publish(first) && self.is_publish_whole(at, &entry.header),
+            };
+            if !is_whole || entry.identifier.is_none() {
+                return None;
+            }
+            at = entry.end();
+        }
+        Some(())
+    }
+
+    /// Whether topic and identifier lie within the packet.
+    fn is_publish_whole(&self, at: usize, header: &FixedHeader) -> bool {
+        let topic = at + header.length;
+        match self.buffer.get(topic..topic + 2) {
+            Some(&[high, low]) => 4 + u16::from_be_bytes([high, low]) as usize <= header.remaining,
+            _ => false,
+        }
+    }
+
+    /// The next identifier to be used.
+    pub fn next(&self) -> PacketIdentifier {
+        self.next
+    }
+}
+
+fn is_kept_publish(first: u8) -> bool {
+    let qos = Qos::from_bits(first >> 1 & 3);
+    first & 0xf0 == first::PUBLISH && matches!(qos, Some(Qos::AtLeastOnce | Qos::ExactlyOnce))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packet_that_is_done_is_no_packet_to_be_loaded() {
+        assert!(!is_kept_publish(0) && !is_kept_publish(0x30) && is_kept_publish(0x3b));
+    }
+}

@@ -1,0 +1,100 @@
+//! A message that is larger than the buffer, and so goes out in pieces.
+//!
+//! Its bytes stand behind the end of the log, and nothing is queued until the last of them was
+//! sent. It cannot be sent again: what the log keeps of one of QoS 1 or 2 is a mark of four bytes
+//! with its identifier, of type 0, which the standard reserves.
+
+use super::{NoRoom, Outbox, behind};
+use crate::packet::{MAX_REMAINING, PacketIdentifier, Qos, Writer, ack, packet_length};
+
+/// A message on its way out.
+pub(super) struct Stream {
+    /// Bytes behind the end of the log, sent or not.
+    pub queued: usize,
+    /// Bytes of the payload that are not here yet.
+    missing: usize,
+    /// The mark it leaves behind.
+    mark: Option<(u8, PacketIdentifier)>,
+}
+
+impl Outbox<'_> {
+    /// Begins a message whose last `missing` bytes are still to come; the returned writer takes
+    /// those before.
+    pub fn push_stream(
+        &mut self,
+        first: u8,
+        remaining: usize,
+        missing: usize,
+        qos: Qos,
+    ) -> Result<(Writer<'_>, Option<PacketIdentifier>), NoRoom> {
+        if remaining > MAX_REMAINING || missing > remaining {
+            return Err(NoRoom::Ever);
+        }
+        let queued = packet_length(remaining) - missing;
+        self.make_room(queued + behind::PACKET)?;
+        let identifier = match qos {
+            Qos::AtMostOnce => None,
+            _ => Some(self.next_identifier().ok_or(NoRoom::Now)?),
+        };
+        #[cfg(feature = "v5")]
+        self.count_in(first);
+        self.stream = Some(Stream {
+            queued,
+            missing,
+            mark: identifier.map(|identifier| ((qos as u8) << 1, identifier)),
+        });
+        let packet = self.buffer.get_mut(self.end..self.end + queued);
+        let writer = Writer::packet(packet.unwrap_or_default(), first, remaining);
+        Ok((writer, identifier))
+    }
+
+    /// Whether a message is on its way out in pieces.
+    pub fn is_streaming(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    /// Bytes of its payload that are not here yet.
+    pub fn stream_missing(&self) -> usize {
+        self.stream.as_ref().map_or(0, |stream| stream.missing)
+    }
+
+    /// Where the next of them go.
+    pub fn stream_space(&mut self) -> &mut [u8] {
+        let Some(stream) = &self.stream else {
+            return &mut [];
+        };
+        let start = self.end + stream.queued;
+        let end = self.buffer.len().min(start.saturating_add(stream.missing));
+        self.buffer.get_mut(start..end).unwrap_or_default()
+    }
+
+    /// `count` bytes were put at the front of [`stream_space`](Self::stream_space).
+    pub fn streamed(&mut self, count: usize) {
+        let count = count.min(self.stream_space().len());
+        if let Some(stream) = &mut self.stream {
+            stream.queued += count;
+            stream.missing -= count;
+        }
+    }
+
+    /// Takes notice of what was sent: all that is here frees its room, and all there is ends it.
+    pub(super) fn stream_sent(&mut self) {
+        let Some(stream) = &mut self.stream else {
+            return;
+        };
+        if self.sent < self.end + stream.queued {
+            return;
+        }
+        stream.queued = 0;
+        self.sent = self.end;
+        if stream.missing > 0 {
+            return;
+        }
+        let mark = stream.mark;
+        self.stream = None;
+        if let Some((first, identifier)) = mark {
+            self.push(first, ack::LENGTH - 2).u16(identifier.value());
+            self.sent = self.end;
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What the server takes at once (MQTT 5, section 4.9).
+//!
+//! The window counts messages of QoS 1 and 2 that are queued or in flight. No more are taken than
+//! the server allows; but what was in flight on the connection before may be more than it allows on
+//! this one. Then sending stops at a barrier before the first that is too many, and small packets
+//! are queued in front of it.
+
+use super::{DONE, Entry, Outbox, first, is_publish};
+
+pub(super) struct Window {
+    maximum: u16,
+    in_flight: u16,
+    /// Where sending stops for now.
+    pub barrier: usize,
+}
+
+impl Window {
+    pub const OPEN: Window = Window {
+        maximum: u16::MAX,
+        in_flight: 0,
+        barrier: usize::MAX,
+    };
+}
+
+impl Entry {
+    /// Whether it counts. Also a PUBREL: its message is not over.
+    fn counts(&self) -> bool {
+        self.stays() && counts(self.header.first)
+    }
+}
+
+fn counts(first: u8) -> bool {
+    let is_message = is_publish(first) || first & 0xf0 == DONE;
+    first == first::PUBREL || is_message && first & 0x06 != 0
+}
+
+impl Outbox<'_> {
+    /// Whether the server takes one more message of QoS 1 or 2.
+    pub fn has_window(&self) -> bool {
+        self.window.in_flight < self.window.maximum
+    }
+
+    /// No limit, until the server gives one.
+    pub(super) fn open_window(&mut self) {
+        self.window = Window::OPEN;
+        let mut at = self.start;
+        while let Some(entry) = self.entry(at) {
+            self.window.in_flight += entry.counts() as u16;
+            at = entry.end();
+        }
+    }
+
+    /// The server takes so many at once, and packets of at most this size. Messages that are larger
+    /// are forgotten. Before anything was sent on this connection.
+    pub fn set_window(&mut self, maximum: u16, packet_size: usize) {
+        let too_large = |entry: &Entry| {
+            is_publish(entry.header.first) && entry.header.packet_length() > packet_size
+        };
+        if self.find(too_large).is_some() {
+            let mut at = self.start;
+            while let Some(entry) = self.entry(at) {
+                if too_large(&entry) {
+                    self.mark(at, DONE);
+                }
+                at = entry.end();
+            }
+            self.rewind();
+        }
+        self.window.maximum = maximum;
+        if self.window.in_flight > maximum {
+            self.window.barrier = 0;
+            self.advance_window();
+        }
+    }
+
+    /// Moves the barrier to where it belongs.
+    pub(super) fn advance_window(&mut self) {
+        if self.window.barrier == usize::MAX {
+            return;
+        }
+        let mut room = self.window.maximum;
+        let mut at = self.start;
+        while let Some(entry) = self.entry(at) {
+            if entry.counts() {
+                if room == 0 && at >= self.sent {
+                    self.window.barrier = at;
+                    return;
+                }
+                room = room.saturating_sub(1);
+            }
+            at = entry.end();
+        }
+        self.window.barrier = usize::MAX;
+    }
+
+    /// The packet that was just queued is small, and goes before the barrier.
+    pub fn pass_barrier(&mut self) {
+        let barrier = self.window.barrier;
+        if barrier == usize::MAX {
+            return;
+        }
+        let mut last = None;
+        let mut at = self.start;
+        while let Some(entry) = self.entry(at) {
+            at = entry.end();
+            last = Some(entry);
+        }
+        if let Some(entry) = last.filter(|entry| entry.at >= barrier) {
+            self.move_down(&entry, barrier);
+            self.window.barrier += entry.header.packet_length();
+        }
+    }
+
+    /// A packet is queued.
+    pub(super) fn count_in(&mut self, first: u8) {
+        self.window.in_flight = self.window.in_flight.saturating_add(counts(first) as u16);
+    }
+
+    /// A packet was answered. For a PUBLISH that was received, a PUBREL will count.
+    pub(super) fn count_out(&mut self, first: u8) {
+        self.window.in_flight = self.window.in_flight.saturating_sub(counts(first) as u16);
+    }
+}

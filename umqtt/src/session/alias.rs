@@ -1,0 +1,114 @@
+//! Topic aliases (MQTT 5, section 3.3.2.3.4). They end with the connection.
+
+use super::message::Named;
+use crate::packet::ProtocolError;
+use crate::packet::publish::is_topic;
+
+/// Topic names for which the server has set aliases: a slot of the caller's memory for each, with
+/// two bytes for the length.
+pub(super) struct Aliases<'b> {
+    memory: &'b mut [u8],
+    maximum: u16,
+    /// No message's properties went by unread.
+    is_complete: bool,
+}
+
+/// The length of a topic name that did not fit into its slot.
+const TOO_LONG: usize = u16::MAX as usize;
+
+impl<'b> Aliases<'b> {
+    pub fn new(memory: &'b mut [u8], maximum: u16) -> Self {
+        Aliases {
+            memory,
+            maximum,
+            is_complete: true,
+        }
+    }
+
+    /// The highest alias there is room for.
+    pub fn maximum(&self) -> u16 {
+        self.maximum
+    }
+
+    /// A connection begins.
+    pub fn clear(&mut self) {
+        self.is_complete = true;
+        for alias in 1..=self.maximum {
+            if let Some(slot) = self.slot_mut(alias) {
+                store(slot, 0);
+            }
+        }
+    }
+
+    /// A message was thrown away that may have set an alias.
+    pub fn missed_one(&mut self) {
+        self.is_complete = false;
+    }
+
+    /// Takes notice of a message's topic name and alias, of which one may be missing.
+    pub fn resolve(&mut self, alias: Option<u16>, topic: &[u8]) -> Result<Named, ProtocolError> {
+        let Some(alias) = alias else {
+            return match topic.is_empty() {
+                true => Err(ProtocolError::NoTopic),
+                false => Ok(Named::Here),
+            };
+        };
+        if alias == 0 || alias > self.maximum {
+            return Err(ProtocolError::TopicAlias(alias));
+        }
+        if !topic.is_empty() {
+            if is_topic(topic)
+                && let Some(slot) = self.slot_mut(alias)
+            {
+                match slot.get_mut(2..2 + topic.len()) {
+                    Some(to) if topic.len() < TOO_LONG => {
+                        to.copy_from_slice(topic);
+                        store(slot, topic.len());
+                    }
+                    _ => store(slot, TOO_LONG),
+                }
+            }
+            return Ok(Named::Here);
+        }
+        match self.length(alias) {
+            0 if self.is_complete => Err(ProtocolError::NoTopic),
+            0 | TOO_LONG => Ok(Named::Unknown),
+            _ => Ok(Named::Alias(alias)),
+        }
+    }
+
+    /// The topic name an alias was resolved to.
+    pub fn topic(&self, alias: u16) -> &str {
+        let topic = self.slot(alias).get(2..2 + self.length(alias));
+        core::str::from_utf8(topic.unwrap_or_default()).unwrap_or_default()
+    }
+
+    fn length(&self, alias: u16) -> usize {
+        match self.slot(alias) {
+            &[high, low, ..] => u16::from_be_bytes([high, low]) as usize,
+            _ => TOO_LONG,
+        }
+    }
+
+    fn slot(&self, alias: u16) -> &[u8] {
+        let size = self.size();
+        let at = size * (alias as usize - 1);
+        self.memory.get(at..at + size).unwrap_or_default()
+    }
+
+    fn slot_mut(&mut self, alias: u16) -> Option<&mut [u8]> {
+        let size = self.size();
+        let at = size * (alias as usize - 1);
+        self.memory.get_mut(at..at + size)
+    }
+
+    fn size(&self) -> usize {
+        self.memory.len() / (self.maximum.max(1) as usize)
+    }
+}
+
+fn store(slot: &mut [u8], length: usize) {
+    if let [high, low, ..] = slot {
+        [*high, *low] = (length as u16).to_be_bytes();
+    }
+}

@@ -1,0 +1,387 @@
+//! What a session knows more in MQTT 5: what the server takes, and what it was told.
+
+use super::alias::Aliases;
+use super::event::Part;
+use super::{Session, State};
+use crate::error::{ConnectError, Error, PublishError, QueueError, SubscribeError};
+use crate::packet::auth::names_method;
+use crate::packet::connect::Connect;
+use crate::packet::properties::{self, Carrier, Properties, Property};
+use crate::packet::publish::Publish;
+use crate::packet::reason::{ReasonCode, allowed};
+use crate::packet::subscribe::Subscription;
+use crate::packet::{MAX_REMAINING, ProtocolError, Qos, first, varint_length};
+
+pub(super) struct V5<'b> {
+    pub limits: Limits,
+    /// Aliases the server has set.
+    pub aliases: Aliases<'b>,
+    /// Aliases this client has set, a bit each.
+    announced: u32,
+    /// Messages of QoS 2 that came on this connection and were not released.
+    receiving: u16,
+    receive_maximum: u16,
+    /// Bytes of the largest packet this client takes.
+    pub maximum_packet_size: usize,
+    /// The CONNECT named an authentication method.
+    pub authenticates: bool,
+    /// The session outlives the connection.
+    pub outlives: bool,
+    /// DISCONNECT for an error of the server, and how much of it is left to be sent.
+    pub farewell: ([u8; 3], usize),
+    /// Where the properties lie with which the server ended the connection.
+    pub closing: Part,
+}
+
+impl<'b> V5<'b> {
+    pub fn new(memory: &'b mut [u8], maximum: u16) -> Self {
+        V5 {
+            limits: Limits::NONE,
+            aliases: Aliases::new(memory, maximum),
+            announced: 0,
+            receiving: 0,
+            receive_maximum: u16::MAX,
+            maximum_packet_size: usize::MAX,
+            authenticates: false,
+            outlives: false,
+            farewell: ([0; 3], 0),
+            closing: Part { at: 0, length: 0 },
+        }
+    }
+
+    /// A connection begins with these properties of a CONNECT.
+    pub fn start<'p>(&mut self, properties: impl Iterator<Item = &'p Property<'p>>) {
+        self.limits = Limits::NONE;
+        self.aliases.clear();
+        self.announced = 0;
+        self.receiving = 0;
+        self.closing = Part::default();
+        self.receive_maximum = u16::MAX;
+        self.maximum_packet_size = usize::MAX;
+        self.authenticates = false;
+        self.outlives = false;
+        for property in properties {
+            match *property {
+                Property::ReceiveMaximum(maximum) => self.receive_maximum = maximum,
+                Property::MaximumPacketSize(size) => self.maximum_packet_size = size as usize,
+                Property::AuthenticationMethod(_) => self.authenticates = true,
+                Property::SessionExpiryInterval(seconds) => self.outlives = seconds > 0,
+                _ => {}
+            }
+        }
+    }
+
+    /// The properties the client adds to those its caller gave, for a send buffer that remembers so
+    /// many messages of QoS 2.
+    pub fn own_properties(
+        &self,
+        given: &[Property<'_>],
+        is_clean: bool,
+        remembered: usize,
+    ) -> ([Property<'static>; 3], usize) {
+        let has = |wanted: fn(&Property<'_>) -> bool| given.iter().any(wanted);
+        let mut own = [Property::TopicAliasMaximum(self.aliases.maximum()); 3];
+        let mut count = (self.aliases.maximum() > 0) as usize;
+        let mut add = |property| {
+            if let Some(place) = own.get_mut(count) {
+                *place = property;
+                count += 1;
+            }
+        };
+        if !has(|property| matches!(property, Property::ReceiveMaximum(_))) {
+            let maximum = remembered.clamp(1, u16::MAX as usize);
+            add(Property::ReceiveMaximum(maximum as u16));
+        }
+        if !is_clean && !has(|property| matches!(property, Property::SessionExpiryInterval(_))) {
+            add(Property::SessionExpiryInterval(u32::MAX));
+        }
+        (own, count)
+    }
+
+    /// A message of QoS 1 or 2 comes in; one of QoS 2 is `kept` until it is released.
+    pub fn take_in(&mut self, kept: bool) -> Result<(), ProtocolError> {
+        if self.receiving >= self.receive_maximum {
+            return Err(ProtocolError::ReceiveMaximum);
+        }
+        self.receiving += kept as u16;
+        Ok(())
+    }
+
+    /// A message of QoS 2 was released.
+    pub fn released(&mut self) {
+        self.receiving = self.receiving.saturating_sub(1);
+    }
+
+    /// The alias of a message that is published, if it is one the server takes; 0 for none.
+    pub fn check_alias(&self, message: &Publish<'_>) -> Result<u16, PublishError> {
+        let given = message
+            .properties
+            .iter()
+            .find_map(|property| match property {
+                Property::TopicAlias(alias) => Some(*alias),
+                _ => None,
+            });
+        let Some(alias) = given else {
+            return Ok(0);
+        };
+        let is_known = self.announced & alias_bit(alias) != 0;
+        let is_right = (1..=self.limits.topic_aliases.min(HIGHEST_ALIAS)).contains(&alias)
+            && message.qos == Qos::AtMostOnce
+            && (is_known || !message.topic.is_empty());
+        match is_right {
+            true => Ok(alias),
+            false => Err(PublishError::TopicAlias),
+        }
+    }
+
+    /// The server will know this alias.
+    pub fn announce(&mut self, alias: u16) {
+        self.announced |= alias_bit(alias);
+    }
+}
+
+/// The highest topic alias a client of this crate sets.
+const HIGHEST_ALIAS: u16 = 32;
+
+/// 0 for no alias.
+fn alias_bit(alias: u16) -> u32 {
+    match alias {
+        1..=HIGHEST_ALIAS => 1 << (alias - 1),
+        _ => 0,
+    }
+}
+
+/// What the server takes, from its CONNACK (section 3.2.2.3).
+pub(super) struct Limits {
+    pub receive_maximum: u16,
+    pub packet_size: usize,
+    pub keep_alive: Option<u16>,
+    topic_aliases: u16,
+    qos: Qos,
+    retain: bool,
+    wildcards: bool,
+    identifiers: bool,
+    shared: bool,
+}
+
+impl Limits {
+    const NONE: Limits = Limits {
+        receive_maximum: u16::MAX,
+        packet_size: MAX_REMAINING + 5,
+        keep_alive: None,
+        topic_aliases: 0,
+        qos: Qos::ExactlyOnce,
+        retain: true,
+        wildcards: true,
+        identifiers: true,
+        shared: true,
+    };
+
+    pub fn new(connack: Properties<'_>) -> Self {
+        let mut limits = Limits::NONE;
+        for property in connack.iter() {
+            match property {
+                Property::ReceiveMaximum(maximum) => limits.receive_maximum = maximum,
+                Property::MaximumPacketSize(size) => limits.packet_size = size as usize,
+                Property::ServerKeepAlive(seconds) => limits.keep_alive = Some(seconds),
+                Property::TopicAliasMaximum(maximum) => limits.topic_aliases = maximum,
+                Property::MaximumQos(qos) => limits.qos = qos,
+                Property::RetainAvailable(is) => limits.retain = is,
+                Property::WildcardSubscriptionAvailable(is) => limits.wildcards = is,
+                Property::SubscriptionIdentifierAvailable(is) => limits.identifiers = is,
+                Property::SharedSubscriptionAvailable(is) => limits.shared = is,
+                _ => {}
+            }
+        }
+        limits
+    }
+
+    /// Whether the server takes such a message.
+    pub fn check(&self, message: &Publish<'_>) -> Result<(), PublishError> {
+        if message.qos > self.qos {
+            Err(PublishError::NotSupported(ReasonCode::QOS_NOT_SUPPORTED))
+        } else if message.retain && !self.retain {
+            Err(PublishError::NotSupported(ReasonCode::RETAIN_NOT_SUPPORTED))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whether the server takes such a subscription.
+    pub fn check_filter(&self, subscription: &Subscription<'_>) -> Result<(), SubscribeError> {
+        let is_shared = subscription.filter.starts_with("$share/");
+        if is_shared && !self.shared {
+            let reason = ReasonCode::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED;
+            return Err(SubscribeError::NotSupported(reason));
+        }
+        if is_shared && subscription.no_local {
+            return Err(SubscribeError::NoLocal);
+        }
+        let has_wildcard = |filter: &str| filter.bytes().any(|byte| byte & !0x08 == b'#');
+        if !self.wildcards && has_wildcard(subscription.filter) {
+            let reason = ReasonCode::WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED;
+            return Err(SubscribeError::NotSupported(reason));
+        }
+        Ok(())
+    }
+
+    /// Whether the server takes these properties of a SUBSCRIBE.
+    pub fn check_properties(&self, properties: &[Property<'_>]) -> Result<(), SubscribeError> {
+        let has_identifier = properties
+            .iter()
+            .any(|property| matches!(property, Property::SubscriptionIdentifier(_)));
+        if has_identifier && !self.identifiers {
+            let reason = ReasonCode::SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED;
+            return Err(SubscribeError::NotSupported(reason));
+        }
+        Ok(())
+    }
+}
+
+impl Session<'_> {
+    /// Builds the CONNECT, and returns its length.
+    pub(super) fn connect_5(&mut self, connect: &Connect<'_>) -> Result<usize, ConnectError> {
+        let given = connect.properties;
+        let has = |wanted: fn(&Property<'_>) -> bool| given.iter().any(wanted);
+        if has(|property| matches!(property, Property::TopicAliasMaximum(_)))
+            || has(|property| matches!(property, Property::AuthenticationData(_)))
+                && !has(|property| matches!(property, Property::AuthenticationMethod(_)))
+        {
+            return Err(ConnectError::InvalidProperty);
+        }
+        let remembered = self.outbox.remembers();
+        let (own, count) = self
+            .v5
+            .own_properties(given, connect.clean_session, remembered);
+        let own = own.get(..count).unwrap_or_default();
+        let length = connect.encode(own, self.inbox.scratch())?;
+        self.v5.start(given.iter().chain(own));
+        Ok(length)
+    }
+
+    /// The server accepted the connection, with these properties.
+    pub(super) fn accepted(&mut self, properties: Part) -> Result<(), ProtocolError> {
+        let block = properties.of(self.inbox.memory());
+        let properties = Properties::checked(block);
+        let has_data = properties
+            .iter()
+            .any(|property| matches!(property, Property::AuthenticationData(_)));
+        let has_method = names_method(block);
+        if has_method && !self.v5.authenticates || has_data && !has_method {
+            return Err(ProtocolError::Authentication);
+        }
+        let limits = Limits::new(properties);
+        if let Some(seconds) = limits.keep_alive {
+            self.keep_alive.set_interval(seconds);
+        }
+        self.outbox
+            .set_window(limits.receive_maximum, limits.packet_size);
+        self.v5.limits = limits;
+        Ok(())
+    }
+
+    /// Notes where the server says why it ends the connection.
+    pub(super) fn note_closing(&mut self, properties: Part) {
+        self.v5.closing = properties;
+    }
+
+    /// Closes the session after this error, and lets the server know if it made one.
+    pub(super) fn bid_farewell(&mut self, error: Error) {
+        let is_possible = match self.state {
+            State::Connected => self.outbox.is_between_packets(),
+            State::Connecting { .. } => self.hello > 0 && self.hello_sent == self.hello,
+            State::Closed | State::Disconnecting => false,
+        };
+        self.closed();
+        if let Error::Protocol(error) = error
+            && self.version.is_5()
+            && is_possible
+        {
+            let packet = [first::DISCONNECT, 1, error.reason().0];
+            self.v5.farewell = (packet, packet.len());
+        }
+    }
+
+    /// What is left to be sent of it.
+    pub(super) fn farewell(&self) -> &[u8] {
+        let (packet, left) = &self.v5.farewell;
+        packet
+            .get(packet.len().saturating_sub(*left)..)
+            .unwrap_or_default()
+    }
+
+    /// The properties of the packet by which the server refused or ended the connection
+    /// ([`Error::Refused`], [`Error::Disconnected`]), until the next
+    /// [`connect`](Self::connect).
+    pub fn closing_properties(&self) -> Properties<'_> {
+        Properties::checked(self.v5.closing.of(self.inbox.memory()))
+    }
+
+    /// As [`disconnect`](Self::disconnect) with a reason and properties. With
+    /// [`ReasonCode::DISCONNECT_WITH_WILL_MESSAGE`] the server publishes the will.
+    ///
+    /// MQTT 3.1.1 has neither: there it takes [`ReasonCode::SUCCESS`] alone.
+    pub fn disconnect_with(
+        &mut self,
+        reason: ReasonCode,
+        properties: &[Property<'_>],
+    ) -> Result<(), QueueError> {
+        if !self.is_connected() {
+            return Err(QueueError::NotConnected);
+        }
+        let is_plain = reason == ReasonCode::SUCCESS && properties.is_empty();
+        let revives = |property: &Property<'_>| {
+            matches!(property, Property::SessionExpiryInterval(1..)) && !self.v5.outlives
+        };
+        if !is_plain && !self.version.is_5()
+            || !allowed::LEAVING.contains(&reason.0)
+            || properties.iter().any(revives)
+        {
+            return Err(QueueError::Invalid);
+        }
+        let content = properties::content_length(properties, Carrier::LEAVING);
+        let content = content.ok_or(QueueError::Invalid)?;
+        let remaining = match (is_plain, content) {
+            (true, _) => 0,
+            (_, 0) => 1,
+            _ => 1 + varint_length(content) + content,
+        };
+        self.check_size(remaining)?;
+        if self.outbox.is_streaming() {
+            self.closed();
+            return Ok(());
+        }
+        self.try_acknowledge();
+        let mut writer = self.outbox.push_last(first::DISCONNECT, remaining)?;
+        writer.u8(reason.0);
+        writer.varint(content);
+        properties::write_content(&mut writer, properties);
+        self.outbox.pass_barrier();
+        self.state = State::Disconnecting;
+        Ok(())
+    }
+
+    /// Answers the message that [`poll`](Self::poll) returned last with a failure, which tells the
+    /// server that this client does not take it; the server does not send it again. The reason is
+    /// one of those for PUBACK and PUBREC (sections 3.4.2.1 and 3.5.2.1).
+    ///
+    /// [`QueueError::Invalid`] if it is not, if that message was of QoS 0 or is acknowledged
+    /// already, and with MQTT 3.1.1.
+    pub fn reject(&mut self, reason: ReasonCode) -> Result<(), QueueError> {
+        let is_allowed = reason.is_error() && allowed::PUBACK.contains(&reason.0);
+        match &mut self.owed {
+            Some(owed)
+                if self.version.is_5()
+                    && is_allowed
+                    && matches!(owed.first, first::PUBACK | first::PUBREC) =>
+            {
+                if owed.is(first::PUBREC) {
+                    self.v5.released();
+                }
+                owed.reason = reason;
+                Ok(())
+            }
+            _ => Err(QueueError::Invalid),
+        }
+    }
+}
