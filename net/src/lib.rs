@@ -15,6 +15,7 @@
 
 mod connection;
 mod log;
+pub mod reset;
 mod run;
 mod start;
 
