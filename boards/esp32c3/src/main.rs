@@ -1,0 +1,256 @@
+//! Monster on an ESP32-C3.
+//!
+//! It is a thin shell round the device core: the loop is `monster_net`'s, what is kept
+//! `monster_store`'s, and here are the drivers ([`hw`]) and how they are wired.
+
+#![no_std]
+#![no_main]
+#![deny(unsafe_code)]
+
+mod hw;
+mod log;
+
+use core::fmt;
+
+use embassy_executor::Spawner;
+use embassy_net::{Config, Runner, StackResources};
+use esp_hal::clock::CpuClock;
+use esp_hal::efuse;
+use esp_hal::gpio::{AnyPin, Pin};
+use esp_hal::peripherals::WIFI;
+use esp_hal::rtc_cntl::Rtc;
+use esp_hal::timer::timg::TimerGroup;
+use esp_radio::wifi::Interface;
+use monster::device::{ResetReason, Vitals};
+use monster::dht::Kind;
+use monster::settings::value::{ClimateKind, LogLevel};
+use monster_net::{Buffers, Found};
+use monster_store::Store;
+use static_cell::{ConstStaticCell, StaticCell};
+
+use hw::button::Button;
+use hw::flash::Partition;
+use hw::led::Led;
+use hw::pins::{NoPin, Pins};
+use hw::power::{self, Watchdog};
+use hw::random;
+use hw::sensor::Sensor;
+use hw::station::{Network, Station};
+use hw::switch::Switch;
+
+esp_bootloader_esp_idf::esp_app_desc!();
+
+/// The pins, where the settings name no others.
+mod pin {
+    pub const SENSOR: usize = 4;
+    pub const SWITCH: usize = 5;
+    pub const LED: usize = 8;
+    pub const BUTTON: usize = 9;
+}
+
+/// How many sockets there are at once: DHCP's, DNS's, the broker's.
+const SOCKETS: usize = 4;
+
+/// Memory for the radio and its threads: what the bootloader leaves behind, and some more.
+const HEAP_RECLAIMED: usize = 64 * 1024;
+const HEAP_OWN: usize = 36 * 1024;
+
+/// The network that was named when this firmware was built.
+const NETWORK: Option<Network> = match (
+    option_env!("MONSTER_WIFI_SSID"),
+    option_env!("MONSTER_WIFI_PASSWORD"),
+) {
+    (None, _) => None,
+    (Some(ssid), None) => Some(Network { ssid, password: "" }),
+    (Some(ssid), Some(password)) => Some(Network { ssid, password }),
+};
+
+/// The board, from power-on to restart.
+#[esp_rtos::main]
+async fn main(spawner: Spawner) {
+    static WATCHDOG: ConstStaticCell<Watchdog> = ConstStaticCell::new(Watchdog::new());
+    static LED: ConstStaticCell<Led> = ConstStaticCell::new(Led::new());
+    static STATION: ConstStaticCell<Station> = ConstStaticCell::new(Station::new());
+    static STORE: StaticCell<Store<Partition>> = StaticCell::new();
+    static RESOURCES: StaticCell<StackResources<SOCKETS>> = StaticCell::new();
+    static BUFFERS: ConstStaticCell<Buffers> = ConstStaticCell::new(Buffers::new());
+
+    let p = esp_hal::init(esp_hal::Config::default().with_cpu_clock(CpuClock::max()));
+    let timer = power::watch(p.RTC_TIMER);
+    esp_alloc::heap_allocator!(#[esp_hal::ram(reclaimed)] size: HEAP_RECLAIMED);
+    esp_alloc::heap_allocator!(size: HEAP_OWN);
+    esp_rtos::start(TimerGroup::new(p.TIMG0).timer0, p.FROM_CPU_INTR0);
+    let (watchdog, led, station) = (&*WATCHDOG.take(), &*LED.take(), &*STATION.take());
+    spawner.spawn(watch(watchdog, timer).expect("it is spawned once"));
+
+    let reset = power::reset_reason();
+    let seed = random::number(p.RNG, p.ADC1);
+    let mut address = [0; 6];
+    address.copy_from_slice(efuse::base_mac_address().as_bytes());
+    let Some(partition) = Partition::store(p.FLASH) else {
+        panic!("the partition table has no partition `store`");
+    };
+    let range = partition.range();
+    let store = match Store::open(partition, range).await {
+        Ok(store) => STORE.init(store),
+        Err(error) => panic!("{error}"),
+    };
+    let mut pins = Pins::new([
+        (0, p.GPIO0.degrade()),
+        (1, p.GPIO1.degrade()),
+        (2, p.GPIO2.degrade()),
+        (3, p.GPIO3.degrade()),
+        (4, p.GPIO4.degrade()),
+        (5, p.GPIO5.degrade()),
+        (6, p.GPIO6.degrade()),
+        (7, p.GPIO7.degrade()),
+        (8, p.GPIO8.degrade()),
+        (9, p.GPIO9.degrade()),
+        (10, p.GPIO10.degrade()),
+        (20, p.GPIO20.degrade()),
+        (21, p.GPIO21.degrade()),
+    ]);
+    let found = Found {
+        address,
+        reset,
+        seed,
+        button_pressed: false,
+    };
+    let mut start = monster_net::start::<Board, _>(store, found).await;
+    let settings = &start.settings;
+    log::set_level(settings.log.level);
+    let mut take = |key: &str, name, default| {
+        pins.take(name, default)
+            .map_err(|pin| no_pin(key, pin))
+            .ok()
+    };
+    let switch = take("switch.gpio", &settings.switch.gpio, pin::SWITCH);
+    let button = take("button.gpio", &settings.button.gpio, pin::BUTTON).map(Button::new);
+    let sensor = match settings.climate.kind {
+        ClimateKind::Dht11 => Some(Kind::Dht11),
+        ClimateKind::Dht22 => Some(Kind::Dht22),
+        ClimateKind::None => None,
+    };
+    let sensor = sensor.and_then(|kind| {
+        let pin = take("climate.gpio", &settings.climate.gpio, pin::SENSOR)?;
+        Sensor::new(kind, pin, p.RMT).ok()
+    });
+    if let Some(pin) = take("led.gpio", &settings.led.gpio, pin::LED) {
+        spawner.spawn(light(led, pin).expect("it is spawned once"));
+    }
+    start.button_pressed = button.as_ref().is_some_and(Button::is_down);
+
+    let resources = RESOURCES.init(StackResources::new());
+    let config = Config::dhcpv4(Default::default());
+    let (stack, runner) = embassy_net::new(Interface::station(), config, resources, seed);
+    spawner.spawn(network(runner).expect("it is spawned once"));
+    // The radio is part of this firmware also if no network was named: so its size says something.
+    match core::hint::black_box(NETWORK) {
+        Some(network) => {
+            spawner.spawn(join(station, p.WIFI, network, led).expect("it is spawned once"));
+        }
+        None => log::line(
+            LogLevel::Warn,
+            format_args!("no WiFi network is set; MONSTER_WIFI_SSID names it when this is built"),
+        ),
+    }
+
+    let mut board = Board {
+        switch: switch.map_or(Switch::Missing, Switch::Floating),
+        button,
+        sensor,
+        led,
+        station,
+        watchdog,
+    };
+    let reason = monster_net::run(start, stack, BUFFERS.take(), store, &mut board).await;
+    power::restart(reason)
+}
+
+#[embassy_executor::task]
+async fn watch(watchdog: &'static Watchdog, timer: Rtc<'static>) {
+    watchdog.run(timer).await;
+}
+
+#[embassy_executor::task]
+async fn light(led: &'static Led, pin: AnyPin<'static>) {
+    led.run(pin).await;
+}
+
+#[embassy_executor::task]
+async fn network(mut runner: Runner<'static, Interface>) {
+    runner.run().await;
+}
+
+#[embassy_executor::task]
+async fn join(
+    station: &'static Station,
+    radio: WIFI<'static>,
+    network: Network,
+    led: &'static Led,
+) {
+    station.run(radio, network, led).await;
+}
+
+/// A pin that is set but cannot be had: what hangs on it does nothing, and all else works.
+fn no_pin(key: &str, pin: NoPin<'_>) {
+    let name = pin.0.unwrap_or("the default");
+    log::line(
+        LogLevel::Error,
+        format_args!("{key}: this board has no free pin `{name}`; it has 0 to 10, 20 and 21"),
+    );
+}
+
+/// This board's pins, for the device's loop.
+struct Board {
+    switch: Switch,
+    button: Option<Button>,
+    sensor: Option<Sensor>,
+    led: &'static Led,
+    station: &'static Station,
+    watchdog: &'static Watchdog,
+}
+
+impl monster_net::Board for Board {
+    fn set_switch(&mut self, level: bool) {
+        self.switch.set(level);
+    }
+
+    async fn button_edge(&mut self) -> bool {
+        match &mut self.button {
+            Some(button) => button.edge().await,
+            None => core::future::pending().await,
+        }
+    }
+
+    async fn measure(&mut self) -> &[u16] {
+        match &mut self.sensor {
+            Some(sensor) => sensor.measure().await,
+            None => &[],
+        }
+    }
+
+    fn identify(&mut self) {
+        log::line(LogLevel::Info, format_args!("*** this is the one ***"));
+        self.led.identify();
+    }
+
+    fn vitals(&mut self) -> Vitals {
+        self.watchdog.alive();
+        Vitals {
+            free: u32::try_from(esp_alloc::HEAP.free()).ok(),
+            rssi: self.station.rssi(),
+        }
+    }
+
+    fn log(level: LogLevel, line: fmt::Arguments<'_>) {
+        log::line(level, line);
+    }
+}
+
+/// A mistake in this firmware: it is said, and the chip starts anew.
+#[panic_handler]
+fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+    log::line(LogLevel::Error, format_args!("{info}"));
+    power::restart(ResetReason::Unknown)
+}
