@@ -103,6 +103,11 @@ impl Banner<'_> {
                 "" => write!(flags, " --tls-use-os-certs"),
                 file => write!(flags, " --cafile {}", quoted(file)),
             };
+            for (flag, file) in [("--cert", &broker.cert), ("--key", &broker.key)] {
+                if !file.as_str().is_empty() {
+                    let _ = write!(flags, " {flag} {}", quoted(file.as_str()));
+                }
+            }
         }
         if let Some(login) = broker.login() {
             let _ = write!(flags, " -u {}", quoted(login.user));
@@ -124,8 +129,14 @@ impl Banner<'_> {
             url = url.replacen("://", &format!("://{}{password}@", login.user), 1);
         }
         let mut flags = format!(" --broker {}", quoted(&url));
-        if !broker.ca.as_str().is_empty() {
-            let _ = write!(flags, " --ca {}", quoted(broker.ca.as_str()));
+        for (flag, file) in [
+            ("--ca", &broker.ca),
+            ("--cert", &broker.cert),
+            ("--key", &broker.key),
+        ] {
+            if !file.as_str().is_empty() {
+                let _ = write!(flags, " {flag} {}", quoted(file.as_str()));
+            }
         }
         flags
     }
@@ -214,15 +225,19 @@ mod tests {
 
     #[test]
     fn another_broker_is_named_with_all_it_takes_but_the_password() {
-        let settings = [("broker.ca", "my ca.pem")];
+        let settings = [
+            ("broker.ca", "my ca.pem"),
+            ("broker.cert", "a.pem"),
+            ("broker.key", "b.pem"),
+        ];
         let text = banner("mqtts://al:hunter2@broker.example:8884", &settings, false);
         for line in [
-            "mosquitto_sub -h broker.example -p 8884 --cafile 'my ca.pem' -u al -P PASSWORD -t \
-             'monster/a1/#' -t a1After -v",
-            "mosquitto_pub -h broker.example -p 8884 --cafile 'my ca.pem' -u al -P PASSWORD -t a1 \
-             -m toggle",
-            "monster send --broker mqtts://al:PASSWORD@broker.example:8884 --ca 'my ca.pem' a1 \
-             toggle",
+            "mosquitto_sub -h broker.example -p 8884 --cafile 'my ca.pem' --cert a.pem --key b.pem \
+             -u al -P PASSWORD -t 'monster/a1/#' -t a1After -v",
+            "mosquitto_pub -h broker.example -p 8884 --cafile 'my ca.pem' --cert a.pem --key b.pem \
+             -u al -P PASSWORD -t a1 -m toggle",
+            "monster send --broker mqtts://al:PASSWORD@broker.example:8884 --ca 'my ca.pem' --cert \
+             a.pem --key b.pem a1 toggle",
         ] {
             assert!(text.contains(&format!("  {line}\n")), "{line}\n{text}");
         }

@@ -57,6 +57,14 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE")]
     pub ca: Option<String>,
 
+    /// The certificate to show an mqtts:// broker that asks for one, in PEM
+    #[arg(long, value_name = "FILE")]
+    pub cert: Option<String>,
+
+    /// The private key to --cert, in PEM
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<String>,
+
     /// The device's id: 1 to 23 of 0-9a-z [default: made from this machine's]
     #[arg(long)]
     pub id: Option<String>,
@@ -101,6 +109,8 @@ impl RunArgs {
         let named = [
             ("--broker", "broker.url", &self.broker),
             ("--ca", "broker.ca", &self.ca),
+            ("--cert", "broker.cert", &self.cert),
+            ("--key", "broker.key", &self.key),
             ("--id", "id", &self.id),
             ("--log", "log.level", &self.log),
         ];
@@ -146,6 +156,14 @@ pub struct SendArgs {
     #[arg(long, value_name = "FILE")]
     pub ca: Option<String>,
 
+    /// The certificate to show an mqtts:// broker that asks for one, in PEM
+    #[arg(long, value_name = "FILE")]
+    pub cert: Option<String>,
+
+    /// The private key to --cert, in PEM
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<String>,
+
     /// The settings file [default: monster.toml, if there is one here]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -161,6 +179,8 @@ impl SendArgs {
         named_flags(&[
             ("--broker", "broker.url", &self.broker),
             ("--ca", "broker.ca", &self.ca),
+            ("--cert", "broker.cert", &self.cert),
+            ("--key", "broker.key", &self.key),
         ])
     }
 }

@@ -188,7 +188,7 @@ fn apply(settings: &mut Settings, layer: Vec<Entry>, problems: &mut Vec<Problem>
 }
 
 /// A URL with a user takes the place of a user, a password from a weaker source, and one without TLS
-/// that of its CA. Within one source, `broker.user` wins over the URL.
+/// its files. Within one source, `broker.user` wins over the URL.
 fn forget_what_a_new_broker_replaces(settings: &mut Settings, layer: &[Entry]) {
     let Some(url) = layer
         .iter()
@@ -204,6 +204,8 @@ fn forget_what_a_new_broker_replaces(settings: &mut Settings, layer: &[Entry]) {
     }
     if url.scheme() == Scheme::Mqtt {
         settings.broker.ca = default.ca;
+        settings.broker.cert = default.cert;
+        settings.broker.key = default.key;
     }
 }
 

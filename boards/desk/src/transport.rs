@@ -4,20 +4,20 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use monster::settings::{BrokerSettings, Scheme};
-use rustls_native_certs::load_native_certs;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{self, CertificateError, ClientConfig, RootCertStore};
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{self, AlertDescription, CertificateError};
+
+mod tls;
+
+pub use tls::FileError;
 
 /// How long one of several addresses may take, so that one that is dead does not use up the time
 /// for all.
@@ -46,10 +46,11 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// The broker in the settings. For TLS the CAs are read here, once.
+    /// The broker in the settings. For TLS all files are read here, once.
     ///
     /// # Errors
-    /// There is no broker, there are no CAs, or the host is no name that a certificate could have.
+    /// There is no broker, there are no CAs, a file is not what it should be, or the host is no name
+    /// that a certificate could have.
     pub fn new(settings: &BrokerSettings) -> Result<Self, EndpointError> {
         let url = settings.url.as_ref().ok_or(EndpointError::NoBroker)?;
         let tls = match url.scheme() {
@@ -57,7 +58,7 @@ impl Endpoint {
             Scheme::Mqtts => {
                 let name = ServerName::try_from(url.host().to_owned())
                     .map_err(|_| EndpointError::Host(url.host().to_owned()))?;
-                Some((tls_connector(settings.ca.as_str())?, name))
+                Some((tls::connector(settings)?, name))
             }
         };
         Ok(Endpoint {
@@ -172,7 +173,12 @@ impl AsyncWrite for PromptTcp {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        if written.is_ready() {
+            // The acknowledgement goes with it.
+            self.unacknowledged = false;
+        }
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -184,50 +190,10 @@ impl AsyncWrite for PromptTcp {
     }
 }
 
-fn tls_connector(ca: &str) -> Result<TlsConnector, EndpointError> {
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(EndpointError::Tls)?
-        .with_root_certificates(match ca {
-            "" => system_cas()?,
-            file => cas_in(file)?,
-        })
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
-}
-
-fn system_cas() -> Result<RootCertStore, EndpointError> {
-    let found = load_native_certs();
-    let mut cas = RootCertStore::empty();
-    cas.add_parsable_certificates(found.certs);
-    if cas.is_empty() {
-        return Err(EndpointError::NoSystemCas);
-    }
-    Ok(cas)
-}
-
-fn cas_in(file: &str) -> Result<RootCertStore, EndpointError> {
-    let failed = |why: &dyn fmt::Display| EndpointError::Ca(file.to_owned(), why.to_string());
-    let unreadable = |error| match error {
-        pem::Error::Io(error) => failed(&error),
-        error => failed(&error),
-    };
-    let mut cas = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(file).map_err(unreadable)? {
-        let certificate = certificate.map_err(unreadable)?;
-        cas.add(certificate).map_err(|error| failed(&error))?;
-    }
-    if cas.is_empty() {
-        return Err(failed(&"there is no certificate in it"));
-    }
-    Ok(cas)
-}
-
 /// Why no connection can ever be made with these settings.
 #[derive(Debug)]
 pub enum EndpointError {
-    /// This file, and why not.
-    Ca(String, String),
+    File(FileError),
     NoBroker,
     NoSystemCas,
     Host(String),
@@ -237,10 +203,7 @@ pub enum EndpointError {
 impl fmt::Display for EndpointError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            EndpointError::Ca(file, why) => write!(
-                f,
-                "broker.ca = {file:?}: {why}; allowed: a file with the certificates of CAs in PEM"
-            ),
+            EndpointError::File(error) => write!(f, "{error}"),
             EndpointError::NoBroker => f.write_str("no broker is set"),
             EndpointError::NoSystemCas => f.write_str(
                 "this system has no certificates of CAs, and mqtts:// needs one: name its file \
@@ -265,6 +228,19 @@ pub fn explained(error: &io::Error) -> String {
             CertificateError::UnknownIssuer | CertificateError::BadSignature,
         )) => "no known CA vouches for the broker's certificate (--ca FILE names one)".to_owned(),
         Some(rustls::Error::InvalidMessage(_)) => "the broker does not speak TLS there".to_owned(),
+        Some(rustls::Error::AlertReceived(AlertDescription::CertificateRequired)) => {
+            "the broker wants a certificate of ours (--cert FILE --key FILE)".to_owned()
+        }
+        Some(rustls::Error::AlertReceived(
+            alert @ (AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::DecryptError
+            | AlertDescription::AccessDenied),
+        )) => format!("the broker does not accept our certificate, broker.cert ({alert:?})"),
         Some(tls) => tls.to_string(),
         None => match error.kind() {
             io::ErrorKind::ConnectionRefused => REFUSED.to_owned(),

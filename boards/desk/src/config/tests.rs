@@ -244,8 +244,9 @@ fn a_stronger_url_with_a_user_replaces_the_weaker_user_and_password() {
 }
 
 #[test]
-fn a_stronger_url_without_tls_needs_no_ca() {
-    let file = "broker.url = \"mqtts://host\"\nbroker.ca = \"ca.pem\"\n";
+fn a_stronger_url_without_tls_needs_no_files() {
+    let file = "broker.url = \"mqtts://host\"\nbroker.ca = \"ca.pem\"\n\
+                broker.cert = \"cert.pem\"\nbroker.key = \"key.pem\"\n";
     assert!(load(file, &[], &[("broker.url", "mqtt://host")]).is_ok());
     assert!(load(&file.replace("mqtts", "mqtt"), &[], &[]).is_err());
 }

@@ -1,12 +1,15 @@
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use monster::settings::Settings;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 use super::*;
 
@@ -35,17 +38,51 @@ impl Ca {
         self.folder.join("ca.pem").to_str().unwrap().to_owned()
     }
 
+    /// A certificate for `name`, and its key.
+    fn vouch(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        (params.signed_by(&key, &self.issuer).unwrap(), key)
+    }
+
+    /// The same in two files, as `broker.cert` and `broker.key` name them.
+    fn vouch_in_files(&self, name: &str) -> [String; 2] {
+        let (certificate, key) = self.vouch(name);
+        [
+            self.write(&format!("{name}.pem"), &certificate.pem()),
+            self.write(&format!("{name}.key"), &key.serialize_pem()),
+        ]
+    }
+
+    fn write(&self, name: &str, text: &str) -> String {
+        let path = self.folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
     /// A server with a certificate for `name`, which echoes one byte.
     async fn serve(&self, name: &str) -> u16 {
-        let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(vec![name.to_owned()])
-            .unwrap()
-            .signed_by(&key, &self.issuer)
-            .unwrap();
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        self.serve_clients(name, None).await
+    }
+
+    /// The same, but only for clients whom `clients` vouches for.
+    async fn serve_clients(&self, name: &str, clients: Option<&Ca>) -> u16 {
+        let (certificate, key) = self.vouch(name);
+        let provider = Arc::new(ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
+            .unwrap();
+        let config = match clients {
+            None => config.with_no_client_auth(),
+            Some(ca) => {
+                let mut cas = RootCertStore::empty();
+                let ca: &CertificateDer = ca.issuer.der();
+                cas.add(ca.clone()).unwrap();
+                let verifier = WebPkiClientVerifier::builder_with_provider(cas.into(), provider);
+                config.with_client_cert_verifier(verifier.build().unwrap())
+            }
+        };
+        let config = config
             .with_single_cert(
                 vec![certificate.der().clone()],
                 PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
@@ -73,10 +110,24 @@ impl Drop for Ca {
 }
 
 fn endpoint(url: &str, ca: &str) -> Result<Endpoint, EndpointError> {
+    endpoint_with(url, &[("broker.ca", ca)])
+}
+
+fn endpoint_with(url: &str, files: &[(&str, &str)]) -> Result<Endpoint, EndpointError> {
     let mut settings = Settings::default();
     settings.set("broker.url", url).unwrap();
-    settings.set("broker.ca", ca).unwrap();
+    for (key, file) in files {
+        settings.set(key, file).unwrap();
+    }
     Endpoint::new(&settings.broker)
+}
+
+/// Sends a byte to a server that echoes it: only then it is sure that the server takes us.
+async fn echo(opened: Opened) -> io::Result<u8> {
+    let mut connection = opened.connection;
+    connection.write_u8(7).await?;
+    connection.flush().await?;
+    connection.read_u8().await
 }
 
 async fn open(url: &str, ca: &str) -> Result<Opened, String> {
@@ -88,13 +139,11 @@ async fn a_broker_whom_the_ca_vouches_for_is_spoken_to() {
     let ca = Ca::new();
     for name in ["localhost", "127.0.0.1"] {
         let port = ca.serve(name).await;
-        let mut opened = open(&format!("mqtts://{name}:{port}"), &ca.file())
+        let opened = open(&format!("mqtts://{name}:{port}"), &ca.file())
             .await
             .unwrap();
         assert_eq!(opened.ip, Some("127.0.0.1".parse().unwrap()));
-        opened.connection.write_u8(7).await.unwrap();
-        opened.connection.flush().await.unwrap();
-        assert_eq!(opened.connection.read_u8().await.unwrap(), 7);
+        assert_eq!(echo(opened).await.unwrap(), 7);
     }
 }
 
@@ -166,5 +215,86 @@ fn a_ca_that_is_none_is_named() {
             "{error}"
         );
         assert!(error.contains(why), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_broker_that_asks_who_we_are_is_shown_our_certificate() {
+    let (ca, devices) = (Ca::new(), Ca::called("The CA of devices"));
+    let port = ca.serve_clients("localhost", Some(&devices)).await;
+    let (ca, [cert, key]) = (ca.file(), devices.vouch_in_files("a1"));
+    let files = [
+        ("broker.ca", ca.as_str()),
+        ("broker.cert", &cert),
+        ("broker.key", &key),
+    ];
+    let endpoint = endpoint_with(&format!("mqtts://localhost:{port}"), &files).unwrap();
+    assert_eq!(echo(endpoint.open().await.unwrap()).await.unwrap(), 7);
+}
+
+#[tokio::test]
+async fn a_broker_that_does_not_take_our_certificate_is_understood() {
+    let (ca, devices) = (Ca::new(), Ca::called("The CA of devices"));
+    let others = Ca::called("The CA of others");
+    let (ca_file, [cert, key]) = (ca.file(), others.vouch_in_files("a1"));
+    for (shown, expected) in [
+        (
+            &[][..],
+            "the broker wants a certificate of ours (--cert FILE --key FILE)",
+        ),
+        (
+            &[("broker.cert", cert.as_str()), ("broker.key", &key)],
+            "the broker does not accept our certificate, broker.cert (UnknownCA)",
+        ),
+    ] {
+        let port = ca.serve_clients("localhost", Some(&devices)).await;
+        let files = [&[("broker.ca", ca_file.as_str())], shown].concat();
+        let endpoint = endpoint_with(&format!("mqtts://localhost:{port}"), &files).unwrap();
+        let mut opened = endpoint.open().await.unwrap();
+        let refused = opened.connection.read_u8().await.unwrap_err();
+        assert_eq!(explained(&refused), expected);
+    }
+}
+
+#[test]
+fn a_certificate_or_key_that_is_none_is_named() {
+    let ca = Ca::new();
+    let ca_file = ca.file();
+    let [cert, key] = ca.vouch_in_files("a1");
+    let [_, other] = ca.vouch_in_files("a2");
+    let empty = ca.write("empty.pem", "nothing");
+    let broken = ca.write(
+        "broken.pem",
+        "-----BEGIN CERTIFICATE-----\n&\n-----END CERTIFICATE-----\n",
+    );
+    let none = ca.folder.join("none.pem");
+    let none = none.to_str().unwrap();
+    let is_not_the_key = format!("it is not the key of the certificate in {cert:?}");
+    for (named, cert, key, why) in [
+        (
+            "broker.cert",
+            none,
+            key.as_str(),
+            "No such file or directory",
+        ),
+        ("broker.cert", &empty, &key, "there is no certificate in it"),
+        ("broker.cert", &broken, &key, "base64"),
+        ("broker.cert", &key, &key, "there is no certificate in it"),
+        ("broker.key", &cert, none, "No such file or directory"),
+        ("broker.key", &cert, &empty, "there is no private key in it"),
+        ("broker.key", &cert, &cert, "there is no private key in it"),
+        ("broker.key", &cert, &other, &is_not_the_key),
+    ] {
+        let files = [
+            ("broker.ca", ca_file.as_str()),
+            ("broker.cert", cert),
+            ("broker.key", key),
+        ];
+        let error = endpoint_with("mqtts://localhost", &files).err().unwrap();
+        let error = error.to_string();
+        let file = if named == "broker.cert" { cert } else { key };
+        let expected = format!("{named} = {file:?}: ");
+        assert!(error.starts_with(&expected), "{error}");
+        assert!(error.contains(why) && error.ends_with("in PEM"), "{error}");
     }
 }
