@@ -30,10 +30,15 @@ impl Console {
 
     /// A line for the log.
     pub fn log(&self, level: LogLevel, text: impl fmt::Display) {
+        self.log_at(Instant::now(), level, text);
+    }
+
+    /// A line for the log, about something that happened `at` this time.
+    pub fn log_at(&self, at: Instant, level: LogLevel, text: impl fmt::Display) {
         if level > self.level {
             return;
         }
-        let time = self.started.elapsed().as_secs_f64();
+        let time = at.duration_since(self.started).as_secs_f64();
         let (mark, style) = match level {
             LogLevel::Error => ("error: ", ERROR),
             LogLevel::Warn => ("warning: ", WARNING),

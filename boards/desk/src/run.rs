@@ -24,6 +24,8 @@ use crate::transport::Endpoint;
 
 /// How long the device may take to say goodbye.
 const STOP_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a line of the log may wait, so that nobody waits for an answer while a terminal shows why.
+const LOG_DELAY: Duration = Duration::from_millis(20);
 /// The exit code of a program that Ctrl-C ended (128 and the signal's number).
 const INTERRUPTED: i32 = 130;
 
@@ -81,7 +83,9 @@ impl Board {
         };
         loop {
             let end = running.carry_out().await;
-            running.print_log();
+            if end.is_some() || running.log_is_due() {
+                running.print_log();
+            }
             if let Some(end) = end {
                 return end;
             }
@@ -147,8 +151,8 @@ struct Running<'a, 'b> {
     network: bool,
     pins: &'a mut Pins,
     clock: Clock,
-    /// Lines that are printed when there is nothing better to do.
-    log: Vec<(LogLevel, String)>,
+    /// Lines that are still to be printed, and when they came.
+    log: Vec<(SystemInstant, LogLevel, String)>,
     /// Since when the device is asked to stop.
     stopping: Option<SystemInstant>,
 }
@@ -212,9 +216,19 @@ impl Running<'_, '_> {
         }
     }
 
+    /// When the log is to be printed.
+    fn log_deadline(&self) -> Option<SystemInstant> {
+        self.log.first().map(|(since, ..)| *since + LOG_DELAY)
+    }
+
+    fn log_is_due(&self) -> bool {
+        self.log_deadline()
+            .is_some_and(|due| due <= SystemInstant::now())
+    }
+
     fn print_log(&mut self) {
-        for (level, line) in self.log.drain(..) {
-            self.board.console.log(level, line);
+        for (at, level, line) in self.log.drain(..) {
+            self.board.console.log_at(at.into_std(), level, line);
         }
     }
 
@@ -223,10 +237,14 @@ impl Running<'_, '_> {
         let due = [self.device.deadline(), self.pins.deadline()];
         let due = due.into_iter().flatten().min();
         let stop = self.stopping.map(|since| since + STOP_TIMEOUT);
-        [due.map(|due| self.clock.system(due)), stop]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            due.map(|due| self.clock.system(due)),
+            stop,
+            self.log_deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     fn link_event(&mut self, event: LinkEvent) {
@@ -287,6 +305,7 @@ impl Running<'_, '_> {
 
     /// A line for the log.
     fn say(&mut self, level: LogLevel, text: impl std::fmt::Display) {
-        self.log.push((level, text.to_string()));
+        self.log
+            .push((SystemInstant::now(), level, text.to_string()));
     }
 }
