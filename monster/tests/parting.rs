@@ -167,3 +167,23 @@ fn whatever_comes_after_the_end_nothing_happens() {
     bench.pass(10_000_000);
     assert_eq!(bench.steps, []);
 }
+
+#[test]
+fn a_state_that_waits_to_be_stored_is_stored_before_the_end() {
+    let restore = [("switch.power_on", "restore")];
+    for command in [None, Some("restart")] {
+        let mut bench = Bench::online(&restore);
+        bench.command("switch/0/set", "off");
+        bench.command("switch/0/set", "on");
+        bench.command("switch/0/set", "off");
+        bench.pass(1_000);
+        bench.command("switch/0/set", "on");
+        bench.pass(1_000);
+        match command {
+            None => bench.handle(Input::Stop),
+            Some(word) => bench.command("sys/set", word),
+        }
+        assert!(bench.ended.is_some());
+        assert_eq!(bench.power_cut(&restore).pin, Some(true), "{command:?}");
+    }
+}

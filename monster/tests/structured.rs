@@ -120,17 +120,20 @@ fn the_switch_obeys_its_topic_and_tells_its_state() {
 #[test]
 fn a_change_on_one_pair_is_told_on_both_and_an_order_that_changes_nothing_only_where_it_came_in() {
     let mut bench = Bench::online(&[]);
-    let both = |state: &str, word: &str| {
-        [
-            format!("a1b2c3After {word}"),
-            format!("monster/a1b2c3/switch/0 {state}"),
-        ]
+    // Whoever did not command it may hear of it a moment later.
+    let both = |bench: &mut Bench, state: &str, word: &str| {
+        bench.pass(10);
+        let mut said = bench.said();
+        said.sort();
+        let classic = format!("a1b2c3After {word}");
+        assert_eq!(said, [classic, format!("monster/a1b2c3/switch/0 {state}")]);
     };
     bench.command("switch/0/set", "off");
-    assert_eq!(bench.said(), both("off", "on-0"));
+    both(&mut bench, "off", "on-0");
     bench.publish(ID, b"toggle");
-    assert_eq!(bench.said(), both("on", "on-1"));
+    both(&mut bench, "on", "on-1");
     bench.command("switch/0/set", "on");
+    bench.pass(10);
     assert_eq!(bench.said(), ["monster/a1b2c3/switch/0 on"]);
 }
 
@@ -360,11 +363,10 @@ fn a_state_that_changes_while_away_is_told_once_as_it_is_then() {
 fn the_state_to_be_restored_is_stored_and_a_write_that_fails_is_tried_again_in_a_minute() {
     let restore = [("classic.enabled", "false"), ("switch.power_on", "restore")];
     let mut bench = Bench::online(&restore);
-    assert_eq!(bench.records.get(&0).unwrap(), &[1, 1]);
-    bench.pass(60_000);
+    assert_eq!(bench.records.get(&0), None, "nothing stored means on");
     bench.store = Store::Fails;
     bench.command("switch/0/set", "off");
-    assert_eq!(bench.records.get(&0).unwrap(), &[1, 1]);
+    assert_eq!(bench.records.get(&0), None);
     let saves = |bench: &Bench| {
         let is_save = |step: &&common::Step| matches!(step, common::Step::Output(Output::Save(_)));
         bench.steps.iter().filter(is_save).count()

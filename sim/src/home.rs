@@ -187,19 +187,26 @@ impl<'a> Home<'a> {
             return;
         };
         world.note(self.number, "power cut", 0);
-        for Writing { record, fine, .. } in board.writing {
-            if fine && world.chance.one_in(2) {
-                if record.key != 0 {
-                    self.judge.loses(Judge::number(&record.bytes[5..]));
-                }
-                self.write(record);
-            } else {
+        for writing in board.writing {
+            if !world.chance.one_in(2) {
                 break;
             }
+            self.finish(writing);
         }
         self.off_since = world.now;
         self.person.lets_go();
         self.vanish();
+    }
+
+    /// A record is written, and the device is not there to hear of it.
+    fn finish(&mut self, writing: Writing) {
+        if writing.fine {
+            if writing.record.key != 0 {
+                let number = Judge::number(&writing.record.bytes[5..]);
+                self.judge.loses(number);
+            }
+            self.write(writing.record);
+        }
     }
 
     fn write(&mut self, record: Record) {
@@ -359,9 +366,13 @@ impl<'a> Home<'a> {
         }
     }
 
-    /// The device has ended by itself.
+    /// The device has ended by itself. Its board writes what there is to write, and is gone.
     fn switch_off(&mut self, for_ms: u64, world: &mut World) {
-        self.board = None;
+        if let Some(board) = self.board.take() {
+            for writing in board.writing {
+                self.finish(writing);
+            }
+        }
         self.off_since = world.now;
         self.person.lets_go();
         self.hang_up(world);

@@ -67,6 +67,8 @@ pub(crate) struct Judge {
     pub last_beat: u64,
     counters: Counters,
     switch_saved: Option<u64>,
+    /// Flash was written sooner than a minute after the last time: only for the end.
+    hasty: bool,
 
     pub online_since: Option<u64>,
     outage_from: u64,
@@ -98,6 +100,7 @@ impl Judge {
             last_beat: 0,
             counters: Counters::default(),
             switch_saved: None,
+            hasty: false,
             online_since: None,
             outage_from: 0,
             waiting_since: 0,
@@ -115,6 +118,7 @@ impl Judge {
         self.must_identify = false;
         self.counters = Counters::default();
         self.switch_saved = None;
+        self.hasty = false;
         self.online_since = None;
         self.outage_from = now;
         self.waiting_since = now;
@@ -295,6 +299,7 @@ impl Judge {
     /// The state of the switch that is wanted at the end of every step of the device.
     pub fn stepped(&mut self, on: bool, counters: Counters, now: u64) {
         self.pass_time(now, true);
+        assert!(!self.hasty, "flash is written too often");
         if self.exact {
             assert_eq!(on, self.on, "the switch is not as everybody left it");
         } else if self.on != on {
@@ -318,9 +323,8 @@ impl Judge {
 
     /// The device wants the state of the switch stored.
     pub fn storing_switch(&mut self, now: u64) {
-        if let Some(last) = self.switch_saved.replace(now) {
-            assert!(now - last >= 60_000, "flash is written too often");
-        }
+        let last = self.switch_saved.replace(now);
+        self.hasty |= last.is_some_and(|last| now - last < 60_000);
     }
 
     /// The state of the switch without its pulse.

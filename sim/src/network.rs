@@ -160,7 +160,7 @@ impl Home<'_> {
         let Some(wire) = self.wires.iter_mut().find(|wire| wire.id == id) else {
             return false;
         };
-        let mut count = bytes.len().min(wire.up.room());
+        let mut count = bytes.len().min(wire.up.room(&world.manners));
         if count > 1 && world.chance.one_in(world.manners.split * 4) {
             count = world.chance.between(1, count as u64) as usize;
         }
@@ -272,7 +272,7 @@ impl Home<'_> {
                 .add(frozen_until, number, What::Up { wire: id });
             return;
         }
-        let had_room = wire.up.room();
+        let had_room = wire.up.room(&world.manners);
         if let Some(at) = wire.up.arrive(world.now) {
             world.agenda.add(at, number, What::Up { wire: id });
         }

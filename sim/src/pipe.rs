@@ -4,9 +4,6 @@ use std::collections::VecDeque;
 
 use crate::chance::Chance;
 
-/// How many bytes can be on their way before the sender must wait.
-pub(crate) const WINDOW: usize = 4096;
-
 /// How a network treats what is sent.
 #[derive(Clone, Copy)]
 pub(crate) struct Manners {
@@ -16,6 +13,8 @@ pub(crate) struct Manners {
     pub jitter: u64,
     /// One in so many packets is cut in pieces at random.
     pub split: u64,
+    /// How many bytes can be on their way before the sender must wait.
+    pub window: usize,
 }
 
 #[derive(Default)]
@@ -31,8 +30,8 @@ pub(crate) struct Pipe {
 
 impl Pipe {
     /// How many more bytes can be sent now.
-    pub fn room(&self) -> usize {
-        WINDOW.saturating_sub(self.bytes.len())
+    pub fn room(&self, manners: &Manners) -> usize {
+        manners.window.saturating_sub(self.bytes.len())
     }
 
     pub fn is_empty(&self) -> bool {
@@ -92,17 +91,31 @@ impl Pipe {
     /// Takes what has arrived, as far as `buffer` has room.
     pub fn take(&mut self, buffer: &mut [u8]) -> usize {
         let count = self.arrived.min(buffer.len());
-        for (to, from) in buffer.iter_mut().zip(self.bytes.drain(..count)) {
-            *to = from;
-        }
-        self.arrived -= count;
+        let (front, back) = self.bytes.as_slices();
+        let in_front = count.min(front.len());
+        buffer[..in_front].copy_from_slice(&front[..in_front]);
+        buffer[in_front..count].copy_from_slice(&back[..count - in_front]);
+        self.drop_front(count);
         count
     }
 
     /// Takes all that has arrived.
     pub fn take_all(&mut self, to: &mut bytes::BytesMut) {
-        to.extend(self.bytes.drain(..self.arrived));
-        self.arrived = 0;
+        let count = self.arrived;
+        let (front, back) = self.bytes.as_slices();
+        let in_front = count.min(front.len());
+        to.extend_from_slice(&front[..in_front]);
+        to.extend_from_slice(&back[..count - in_front]);
+        self.drop_front(count);
+    }
+
+    fn drop_front(&mut self, count: usize) {
+        self.arrived -= count;
+        if count == self.bytes.len() {
+            self.bytes.clear();
+        } else {
+            self.bytes.drain(..count);
+        }
     }
 
     pub fn has_arrived(&self) -> bool {

@@ -47,6 +47,7 @@ impl World {
             delay: chance.up_to(40),
             jitter: chance.pick(&[0, 1, 20, 150]),
             split: chance.pick(&[1, 2, 10, 1000]),
+            window: chance.pick(&[300, 1_460, 4_096]),
         };
         let sloppy = chance.one_in(3);
         World {
