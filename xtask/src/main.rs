@@ -2,6 +2,7 @@
 
 mod bench;
 mod command;
+mod esp32c3;
 mod packages;
 mod record;
 mod size;
@@ -52,6 +53,10 @@ enum Task {
     Bench(bench::Options),
     /// Run the firmware on a virtual microcontroller, in QEMU, against a broker on this computer.
     Virt(virt::Options),
+    /// Build the firmware of the ESP32-C3 and its image, and print what they take; fail if it grew.
+    Esp32c3(esp32c3::Options),
+    /// Flash an ESP32-C3 that is plugged in, and show what it says.
+    Flash(esp32c3::FlashOptions),
 }
 
 fn main() -> ExitCode {
@@ -62,6 +67,8 @@ fn main() -> ExitCode {
         Task::Size(options) => size::size(options),
         Task::Bench(options) => bench::bench(options),
         Task::Virt(options) => virt::virt(&options),
+        Task::Esp32c3(options) => esp32c3::esp32c3(&options),
+        Task::Flash(options) => esp32c3::flash(&options),
         Task::Figures => packages::install().and_then(|()| test::figures()),
     };
     match result {

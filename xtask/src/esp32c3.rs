@@ -1,0 +1,348 @@
+//! The ESP32-C3: its firmware, the image that is flashed, and what both take.
+
+mod elf;
+mod partitions;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use clap::Args;
+use monster_store::Store;
+use monster_store::file::{FileFlash, block_on};
+
+use crate::command::{Failed, program, root};
+use crate::packages;
+use crate::record::{Record, Verdict};
+use crate::toolchain::Toolchain;
+use elf::Part;
+use partitions::Partition;
+
+const TARGET: &str = "riscv32imc-unknown-none-elf";
+const BOARD: &str = "boards/esp32c3";
+const PARTITIONS: &str = "boards/esp32c3/partitions.csv";
+const RECORD: &str = "boards/esp32c3/size.csv";
+const HEADER: &str = "toolchain,image,ram";
+/// Where everything goes that is made here.
+const OUTPUT: &str = "target/esp32c3";
+/// An erase block of the chip's flash, in bytes.
+const BLOCK: usize = 4096;
+/// How the flash of nearly every board is to be read.
+const FLASH: [&str; 6] = [
+    "--flash-mode",
+    "dio",
+    "--flash-freq",
+    "80m",
+    "--flash-size",
+    "4MB",
+];
+/// What turns a program into an image, from PyPI.
+const ESPTOOL: &str = "esptool>=5,<6";
+
+/// How the firmware is built.
+#[derive(Args)]
+pub struct Options {
+    #[command(flatten)]
+    network: Network,
+    /// Write the figures down as those that later ones are held against.
+    #[arg(long)]
+    record: bool,
+}
+
+/// How a board is flashed.
+#[derive(Args)]
+pub struct FlashOptions {
+    #[command(flatten)]
+    network: Network,
+    /// The serial port the board is at; without it, the only one there is.
+    #[arg(long)]
+    port: Option<String>,
+    /// A setting to be stored on the board, in place of all that are there; may be given many
+    /// times.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+}
+
+/// The WiFi network that is built into the firmware. It may be in the environment instead, as
+/// MONSTER_WIFI_SSID and MONSTER_WIFI_PASSWORD.
+#[derive(Args)]
+struct Network {
+    /// The WiFi network's name.
+    #[arg(long)]
+    ssid: Option<String>,
+    /// The WiFi network's password; none if it is open.
+    #[arg(long)]
+    password: Option<String>,
+}
+
+/// Builds the firmware and its image, prints what they take, and fails if it is too much.
+pub fn esp32c3(options: &Options) -> Result<(), Failed> {
+    let toolchain = Toolchain::find(TARGET)?;
+    build(&toolchain, &options.network)?;
+    let image = image()?;
+    let parts = elf::parts(&fs::read(firmware()).map_err(|error| wrong(&firmware(), error))?)
+        .ok_or_else(|| wrong(&firmware(), "it is not a 32-bit ELF file"))?;
+    let sizes = Sizes {
+        image: fs::metadata(&image)
+            .map_err(|error| wrong(&image, error))?
+            .len(),
+        parts,
+    };
+    let slot = partition("ota_0")?.size;
+    sizes.print(slot);
+    println!("\nthe image: {}", image.display());
+    sizes.judge(slot, &toolchain.name()?, options.record)
+}
+
+/// Puts firmware, partition table and settings onto a board, and shows what it says.
+pub fn flash(options: &FlashOptions) -> Result<(), Failed> {
+    let espflash = || program("espflash");
+    espflash().args(["--version"]).output().map_err(|_| {
+        Failed::Advice(
+            "this needs espflash, which brings the bootloader: `cargo install espflash --locked`"
+                .into(),
+        )
+    })?;
+    let pairs = pairs(&options.settings)?;
+    let toolchain = Toolchain::find(TARGET)?;
+    build(&toolchain, &options.network)?;
+    let port = options.port.iter().flat_map(|port| ["--port", port]);
+    let port: Vec<&str> = port.collect();
+    if !pairs.is_empty() {
+        let store = partition("store")?;
+        let path = root().join(OUTPUT).join("store.bin");
+        save(&path, store.size, &pairs)?;
+        espflash()
+            .args(["write-bin", "--chip", "esp32c3"])
+            .args(&port)
+            .args([&format!("{:#x}", store.offset), path_text(&path)?])
+            .run()?;
+    }
+    let mut command = espflash()
+        .args(["flash", "--chip", "esp32c3"])
+        .args(FLASH.map(|word| match word {
+            "80m" => "80mhz",
+            "4MB" => "4mb",
+            word => word,
+        }))
+        .args(["--partition-table", PARTITIONS, "--monitor"])
+        .args(&port)
+        .args([path_text(&firmware())?])
+        .command();
+    // It goes on to show what the board says until it is ended, and takes keys.
+    let status = command.stdin(Stdio::inherit()).status();
+    match status.map_err(|error| Failed::Start("espflash".into(), error))? {
+        status if status.success() => Ok(()),
+        status => Err(Failed::Exit("espflash flash".into(), status)),
+    }
+}
+
+/// Builds the firmware.
+fn build(toolchain: &Toolchain, network: &Network) -> Result<(), Failed> {
+    let manifest = format!("build --release --locked --manifest-path {BOARD}/Cargo.toml");
+    let mut task = toolchain.cargo(&manifest);
+    for (key, value) in [
+        ("MONSTER_WIFI_SSID", &network.ssid),
+        ("MONSTER_WIFI_PASSWORD", &network.password),
+    ] {
+        if let Some(value) = value {
+            task = task.env(key, value);
+        }
+    }
+    task.run()
+}
+
+/// The firmware, once it is built.
+fn firmware() -> PathBuf {
+    root()
+        .join(BOARD)
+        .join("target")
+        .join(TARGET)
+        .join("release/monster-esp32c3")
+}
+
+/// Makes the image of the firmware: what is written into a slot of the flash.
+fn image() -> Result<PathBuf, Failed> {
+    let path = root().join(OUTPUT).join("monster-esp32c3.bin");
+    program(path_text(&esptool()?)?)
+        .args(["--chip", "esp32c3", "elf2image"])
+        .args(FLASH)
+        .args(["--output", path_text(&path)?, path_text(&firmware())?])
+        .output()?;
+    Ok(path)
+}
+
+/// Espressif's tool, in an environment of its own below `target`.
+fn esptool() -> Result<PathBuf, Failed> {
+    let environment = root().join(OUTPUT).join("esptool");
+    let tool = environment.join("bin/esptool");
+    if tool.is_file() {
+        return Ok(tool);
+    }
+    packages::install_missing(&[("python3", "python3-venv")])?;
+    let has_venv = program("python3").args(["-c", "import ensurepip"]).output();
+    if has_venv.is_err() {
+        // Debian's Python comes without; the package has no program of its own to look for.
+        packages::install_missing(&[("python3-venv", "python3-venv")])?;
+    }
+    eprintln!("installing esptool below {OUTPUT}");
+    program("python3")
+        .args(["-m", "venv", path_text(&environment)?])
+        .output()?;
+    program(path_text(&environment.join("bin/pip"))?)
+        .args(["install", "--quiet", "--disable-pip-version-check", ESPTOOL])
+        .output()?;
+    Ok(tool)
+}
+
+/// The partition of this name.
+fn partition(name: &str) -> Result<Partition, Failed> {
+    let path = root().join(PARTITIONS);
+    let table = fs::read_to_string(&path).map_err(|error| wrong(&path, error))?;
+    partitions::find(&table, name).ok_or_else(|| wrong(&path, format!("there is no `{name}`")))
+}
+
+/// What the firmware takes.
+struct Sizes {
+    image: u64,
+    parts: Vec<(Part, u64)>,
+}
+
+impl Sizes {
+    fn of(&self, part: Part) -> u64 {
+        let parts = self.parts.iter().filter(|(its, _)| *its == part);
+        parts.map(|(_, bytes)| bytes).sum()
+    }
+
+    /// What is in RAM for good: code, variables, and the heap that is one of them.
+    fn ram(&self) -> u64 {
+        [Part::RamCode, Part::Data, Part::Bss]
+            .map(|part| self.of(part))
+            .iter()
+            .sum()
+    }
+
+    fn print(&self, slot: u64) {
+        println!("\n| the firmware of the ESP32-C3 | bytes | allowed |");
+        println!("|---|--:|--:|");
+        println!("| **image** | **{}** | {slot} |", self.image);
+        for (name, part) in [
+            ("code in flash (.text)", Part::Text),
+            ("constants in flash (.rodata)", Part::Rodata),
+            ("code in RAM (.trap, .rwtext)", Part::RamCode),
+            ("variables with a value (.data)", Part::Data),
+            (
+                "variables that begin as zero, and the heap (.bss)",
+                Part::Bss,
+            ),
+        ] {
+            println!("| {name} | {} | |", self.of(part));
+        }
+        println!("| **RAM, static** | **{}** | |", self.ram());
+        println!("| RAM left for the stack | {} | |", self.of(Part::Stack));
+        println!(
+            "| RAM of the bootloader, which is heap later | {} | |",
+            self.of(Part::LeftBehind)
+        );
+    }
+
+    fn judge(&self, slot: u64, toolchain: &str, record_it: bool) -> Result<(), Failed> {
+        if self.image > slot {
+            return Err(Failed::Advice(format!(
+                "the image has {} bytes, and a slot of the flash {slot}",
+                self.image
+            )));
+        }
+        let figures = [self.image, self.ram()].map(|bytes| bytes as f64);
+        let mut record = Record::read(RECORD);
+        if record_it {
+            record.note(toolchain, figures);
+            return record.write(HEADER);
+        }
+        match record.judge(toolchain, figures) {
+            Verdict::Within => Ok(()),
+            Verdict::Unknown => {
+                eprintln!(
+                    "{RECORD} has no figures for this toolchain; `cargo xtask esp32c3 --record` \
+                     writes them down"
+                );
+                Ok(())
+            }
+            Verdict::Worse(which, known, now) => Err(Failed::Advice(format!(
+                "{} takes {now} bytes, not {known} as in {RECORD}. If that is worth it, `cargo \
+                 xtask esp32c3 --record` writes it down.",
+                ["the image", "static RAM"][which]
+            ))),
+        }
+    }
+}
+
+/// Settings as they were given on the command line.
+fn pairs(settings: &[String]) -> Result<Vec<(&str, &str)>, Failed> {
+    let wrong =
+        |setting: &str| Failed::Advice(format!("`--set {setting}`: write it as --set key=value"));
+    settings
+        .iter()
+        .map(|setting| {
+            let (key, value) = setting.split_once('=').ok_or_else(|| wrong(setting))?;
+            Ok((key.trim(), value.trim()))
+        })
+        .collect()
+}
+
+/// Makes a store of this size that holds these settings and nothing else.
+fn save(path: &Path, size: u64, settings: &[(&str, &str)]) -> Result<(), Failed> {
+    let advice = |error: &dyn std::fmt::Display| Failed::Advice(error.to_string());
+    let size = u32::try_from(size).map_err(|error| wrong(path, error))?;
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(|error| wrong(folder, error))?;
+    }
+    let _ = fs::remove_file(path);
+    let flash = FileFlash::<BLOCK>::open(path, size).map_err(|error| wrong(path, error))?;
+    let mut store = block_on(Store::open(flash, 0..size)).map_err(|error| advice(&error))?;
+    block_on(store.save_settings(settings.iter().copied())).map_err(|error| advice(&error))
+}
+
+fn path_text(path: &Path) -> Result<&str, Failed> {
+    path.to_str()
+        .ok_or_else(|| wrong(path, "a path that is not UTF-8"))
+}
+
+fn wrong(path: &Path, error: impl std::fmt::Display) -> Failed {
+    Failed::Advice(format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(list: &[&str]) -> Vec<String> {
+        list.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    #[test]
+    fn the_settings_of_the_command_line_are_in_the_store_that_is_flashed() {
+        let size = partition("store").unwrap().size;
+        let folder = std::env::temp_dir().join(format!("monster-store-{}", std::process::id()));
+        let path = folder.join("store.bin");
+        let given = settings(&["broker.url = mqtt://hub", "broker.user=a=b"]);
+        save(&path, size, &pairs(&given).unwrap()).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().len(), size);
+        let size = u32::try_from(size).unwrap();
+        let flash = FileFlash::<BLOCK>::open(&path, size).unwrap();
+        let mut store = block_on(Store::open(flash, 0..size)).unwrap();
+        let stored = block_on(store.settings()).unwrap();
+        assert_eq!(stored.broker.user.as_str(), "a=b");
+        assert_eq!(stored.broker.url.unwrap().host(), "hub");
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_setting_that_is_not_allowed_makes_no_store() {
+        assert!(pairs(&settings(&["broker.url"])).is_err());
+        let path = std::env::temp_dir().join(format!("monster-refused-{}", std::process::id()));
+        let refused = save(&path, 0x8000, &[("colour", "red")]).unwrap_err();
+        assert!(refused.to_string().contains("colour"), "{refused}");
+        fs::remove_file(path).unwrap();
+    }
+}
