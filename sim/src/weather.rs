@@ -1,7 +1,7 @@
 //! Everything that goes wrong: networks, power, the broker. And how soon all must be well again.
 
 use monster::device::{Input, ResetReason};
-use monster::settings::value::OnFailure;
+use monster::settings::value::{OnFailure, PowerOn};
 
 use crate::agenda::What;
 use crate::home::Home;
@@ -195,18 +195,16 @@ impl Home<'_> {
 
     /// What is to be restored is stored, a minute after the last change at the latest.
     fn look_at_store(&self, now: u64) {
-        use monster::settings::value::PowerOn;
-        let remembers = matches!(
-            self.settings.switch.power_on,
-            PowerOn::Restore | PowerOn::Toggle
-        );
-        if remembers && self.is_exact() && now - self.judge.disturbed > 130_000 {
-            let stored = self.store.get(&0).map(|bytes| bytes[1] == 1);
-            assert_eq!(
-                stored,
-                Some(self.judge.lasting()),
-                "the state is not stored"
-            );
+        if !self.is_exact() || now - self.judge.disturbed <= 130_000 {
+            return;
+        }
+        let stored = self.store.get(&0).map(|bytes| bytes[1] == 1);
+        let lasting = Some(self.judge.lasting());
+        match self.settings.switch.power_on {
+            // Nothing stored is restored as on.
+            PowerOn::Restore => assert_eq!(stored.or(Some(true)), lasting, "not stored"),
+            PowerOn::Toggle => assert_eq!(stored, lasting, "not stored"),
+            PowerOn::On | PowerOn::Off => assert_eq!(stored, None, "stored for nothing"),
         }
     }
 
