@@ -21,14 +21,14 @@ const ASKERS: usize = 4;
 pub(crate) struct News {
     /// The answer to a command with an id; the next message is not read before it is said.
     pub reply: Option<(CommandId, Answer)>,
-    /// The switch's state, on the classic topic.
-    pub classic_switch: bool,
+    /// The switch's state, on the classic topic, from then on.
+    pub classic_switch: Option<Instant>,
     /// The outcome of a measurement, on the classic topic.
     pub classic_climate: bool,
     /// `online` or `offline`.
     pub status: bool,
-    /// The switch's state.
-    pub switch: bool,
+    /// The switch's state, on the structured topic, from then on.
+    pub switch: Option<Instant>,
     /// Temperature and humidity.
     pub climate: bool,
     /// Diagnostics.
@@ -45,9 +45,9 @@ pub(crate) struct News {
 
 impl News {
     /// A session begins: every state is told.
-    pub fn connected(&mut self) {
+    pub fn connected(&mut self, now: Instant) {
         self.status = true;
-        self.switch = true;
+        self.switch = Some(now);
         self.climate = true;
         self.diagnostics = true;
     }

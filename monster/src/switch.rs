@@ -46,7 +46,12 @@ impl Switch {
             pulse_end: None,
             memory: match power_on {
                 PowerOn::On | PowerOn::Off => None,
-                PowerOn::Restore | PowerOn::Toggle => Some(Memory {
+                PowerOn::Restore => Some(Memory {
+                    // Nothing stored already means on: that need not be written.
+                    stored: Some(restored.unwrap_or(true)),
+                    written: None,
+                }),
+                PowerOn::Toggle => Some(Memory {
                     stored: restored,
                     written: None,
                 }),
@@ -118,6 +123,12 @@ impl Switch {
         self.save_at()
             .is_some_and(|at| now >= at)
             .then_some(self.lasting())
+    }
+
+    /// The state to write to flash before a restart, if what is there is another.
+    #[must_use]
+    pub fn unsaved(&self) -> Option<bool> {
+        self.save_at().map(|_| self.lasting())
     }
 
     /// `state` is in flash.

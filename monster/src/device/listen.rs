@@ -5,7 +5,7 @@ use core::fmt::{self, Write};
 use heapless::String;
 use umqtt::{Event, Instant};
 
-use super::{Device, End, Hand, Pending, ResetReason, SAVE_TIMEOUT_MS, take};
+use super::{Device, End, Hand, OTHER_PAIR_MS, Pending, ResetReason, SAVE_TIMEOUT_MS, take};
 use crate::button::ButtonEvent;
 use crate::dialogue::command::{Action, Command, Rejected};
 use crate::dialogue::payload::{self, Answer};
@@ -212,7 +212,7 @@ impl Device<'_> {
         match action {
             Action::Switch(command) => {
                 let moved = self.switch.apply(command, now);
-                self.switch_moved(moved, hand);
+                self.switch_moved(moved, hand, now);
             }
             Action::Measure => {
                 self.measure(id, hand, now);
@@ -253,9 +253,16 @@ impl Device<'_> {
         }
     }
 
-    pub(super) fn switch_moved(&mut self, moved: bool, hand: Hand) {
-        self.news.switch = true;
-        self.news.classic_switch |= moved || hand == Hand::Classic;
+    /// The switch was commanded by this hand, and has moved or not. Whoever commanded hears of it at
+    /// once; the other pair a moment later, so that nobody's answer waits for what others are told.
+    pub(super) fn switch_moved(&mut self, moved: bool, hand: Hand, now: Instant) {
+        let moment = |waits: bool| now.after(if waits { OTHER_PAIR_MS } else { 0 });
+        let structured = moment(hand == Hand::Classic);
+        self.news.switch = sooner(self.news.switch, structured);
+        if moved || hand == Hand::Classic {
+            let classic = moment(hand == Hand::Structured);
+            self.news.classic_switch = sooner(self.news.classic_switch, classic);
+        }
         if moved {
             self.log.add(
                 LogLevel::Info,
@@ -269,7 +276,12 @@ impl Device<'_> {
         self.counters.drops += self.news.add_event(event, now);
         if event == ButtonEvent::Single {
             let moved = self.switch.apply(SwitchCommand::Toggle, now);
-            self.switch_moved(moved, Hand::Button);
+            self.switch_moved(moved, Hand::Button, now);
         }
     }
+}
+
+/// The sooner of the two.
+fn sooner(due: Option<Instant>, other: Instant) -> Option<Instant> {
+    Some(due.map_or(other, |due| due.min(other)))
 }

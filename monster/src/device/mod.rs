@@ -38,6 +38,9 @@ const DIAGNOSTICS_MS: u64 = 60_000;
 /// How many messages of QoS 1 are in flight at once. So there is always room for an answer: the
 /// acknowledgements that make room may stand behind the command that is to be answered.
 const IN_FLIGHT: u8 = 4;
+/// Milliseconds by which the pair that did not command the switch hears of it later than the one that
+/// did.
+const OTHER_PAIR_MS: u64 = 5;
 /// Milliseconds in which the board must have stored a record.
 const SAVE_TIMEOUT_MS: u64 = 5_000;
 
@@ -228,6 +231,8 @@ struct Wanted {
     measure: bool,
     identify: bool,
     end: Option<End>,
+    /// What the switch is to remember was stored before the end.
+    end_saved: bool,
 }
 
 /// How it will end.
@@ -375,6 +380,13 @@ impl<'b> Device<'b> {
         if take(&mut self.wanted.identify) {
             return Some(Output::Identify);
         }
+        if self.link == Link::Ended
+            && !self.wanted.end_saved
+            && let Some(on) = self.switch.unsaved()
+        {
+            self.wanted.end_saved = true;
+            return Some(Output::Save(Record::switch(on)));
+        }
         match self.wanted.end.take_if(|_| self.link == Link::Ended)? {
             End::Stop => Some(Output::Stopped),
             End::Restart(reason) => Some(Output::Restart(reason)),
@@ -398,6 +410,10 @@ impl<'b> Device<'b> {
                 .and_then(Heartbeat::deadline)
                 .filter(|_| speaking),
             (speaking && self.settings.structured.enabled).then_some(self.next_diagnostics),
+            self.news.classic_switch.filter(|_| speaking),
+            self.news
+                .switch
+                .filter(|_| speaking && self.in_flight < IN_FLIGHT),
             self.pending.as_ref().map(|pending| pending.deadline),
         ]
         .into_iter()
@@ -466,7 +482,7 @@ impl<'b> Device<'b> {
 
     fn advance_parts(&mut self, now: Instant) {
         if self.switch.handle_timeout(now) {
-            self.switch_moved(true, Hand::Pulse);
+            self.switch_moved(true, Hand::Pulse, now);
         }
         let event = self.button.handle_timeout(now);
         self.button_event(event, now);

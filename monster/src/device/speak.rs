@@ -53,10 +53,10 @@ impl Device<'_> {
 
     fn speak_classic(&mut self, now: Instant) -> Result<(), NoRoom> {
         if !self.settings.classic.enabled {
-            self.news.classic_switch = false;
+            self.news.classic_switch = None;
             return Ok(());
         }
-        if self.news.classic_switch {
+        if self.is_due(self.news.classic_switch, now) {
             let classic = &self.settings.classic;
             let text = if self.switch.is_on() {
                 classic.on.clone()
@@ -64,7 +64,7 @@ impl Device<'_> {
                 classic.off.clone()
             };
             self.say(Topic::Classic, text.as_str().as_bytes(), LogLevel::Info)?;
-            self.news.classic_switch = false;
+            self.news.classic_switch = None;
         }
         if self.news.classic_climate {
             let text = self.classic_climate();
@@ -97,9 +97,15 @@ impl Device<'_> {
         text
     }
 
+    /// Whether this is to be told now. At the end nothing waits.
+    fn is_due(&self, at: Option<Instant>, now: Instant) -> bool {
+        at.is_some_and(|at| at <= now || matches!(self.link, Link::Parting(_)))
+    }
+
     fn speak_structured(&mut self, now: Instant) -> Result<(), NoRoom> {
         if !self.settings.structured.enabled {
             // There is nobody to tell; the classic pair has no events.
+            self.news.switch = None;
             while self.news.event().is_some() {
                 self.news.event_told();
             }
@@ -118,10 +124,10 @@ impl Device<'_> {
             self.keep_informed(Topic::Status, b"online")?;
             self.news.status = false;
         }
-        if self.news.switch {
+        if self.is_due(self.news.switch, now) {
             let state = payload::state(self.switch.is_on());
             self.keep_informed(Topic::Switch, state.as_bytes())?;
-            self.news.switch = false;
+            self.news.switch = None;
         }
         if self.news.climate {
             if let Some(climate) = &self.climate
