@@ -25,6 +25,8 @@ mod mock;
 #[cfg(test)]
 mod power;
 pub mod settings;
+#[cfg(test)]
+mod words;
 
 use core::ops::Range;
 
