@@ -223,17 +223,23 @@ pub fn bytes_that_trickle_are_still_packets(world: &World<'_>) {
 }
 
 pub fn the_counter_neither_restarts_nor_advances_while_away(world: &World<'_>) {
-    let mut scene = world.scene_with(&[("heartbeat.seconds", "2")]);
+    let mut broker = world.broker();
+    let proxy = Proxy::to(broker.port());
+    let mut observer = Observer::new(&broker, &[&after()]);
+    let _device = world.started_with(world.options(&proxy.url()).set("heartbeat.seconds", "2"));
     for n in 0..=2 {
-        assert_eq!(scene.observer.next(&after(), SOON).text(), format!("t={n}"));
+        assert_eq!(observer.next(&after(), SOON).text(), format!("t={n}"));
     }
     // Right after a heartbeat, so that none is lost on its way.
-    scene.broker.kill();
+    proxy.set(Weather::Refusing);
+    broker.kill();
     std::thread::sleep(Duration::from_secs(5));
-    scene.broker.restart();
-    scene.observer = Observer::new(&scene.broker, &[&after()]);
+    broker.restart();
+    // Who listens must be there before the device is.
+    let mut observer = Observer::new(&broker, &[&after()]);
+    proxy.set(Weather::Fair);
     for n in 3..=4 {
-        assert_eq!(scene.observer.next(&after(), SOON).text(), format!("t={n}"));
+        assert_eq!(observer.next(&after(), SOON).text(), format!("t={n}"));
     }
 }
 
