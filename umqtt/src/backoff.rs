@@ -66,7 +66,10 @@ mod tests {
             backoff.wait();
             tenths[(backoff.wait() / 101).min(9) as usize] += 1;
         }
-        assert!(tenths.iter().all(|&count| (800..1200).contains(&count)), "{tenths:?}");
+        assert!(
+            tenths.iter().all(|&count| (800..1200).contains(&count)),
+            "{tenths:?}"
+        );
     }
 
     #[test]

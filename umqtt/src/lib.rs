@@ -10,6 +10,7 @@ compile_error!("umqtt needs at least one of the features `v3` and `v5`");
 extern crate std as libstd;
 
 pub mod asynch;
+mod backoff;
 pub mod blocking;
 mod clock;
 mod error;
@@ -17,13 +18,16 @@ mod inbox;
 mod keep_alive;
 mod outbox;
 mod packet;
+mod router;
 mod session;
 #[cfg(feature = "v3")]
 pub mod simple;
 #[cfg(feature = "std")]
 pub mod std;
 mod time;
+mod topic;
 
+pub use backoff::Backoff;
 pub use clock::{Clock, Timer};
 #[cfg(feature = "v5")]
 pub use error::QueueError;
@@ -36,5 +40,7 @@ pub use packet::publish::{Message, Publish};
 pub use packet::reason::ReasonCode;
 pub use packet::subscribe::{ReasonCodes, RetainHandling, Subscription};
 pub use packet::{PacketIdentifier, ProtocolError, Qos, Version};
+pub use router::{Route, dispatch};
 pub use session::{Answer, Chunk, Event, RestoreError, Session};
 pub use time::Instant;
+pub use topic::{TopicError, TopicFilter, TopicName};

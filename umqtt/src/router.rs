@@ -33,7 +33,7 @@ impl<'r, C> Route<'r, C> {
 /// Hands a message to every route it matches, in their order; returns to how many.
 ///
 /// ```
-/// use umqtt::{Message, Qos, Route, TopicFilter, dispatch};
+/// use umqtt::{Message, Qos, Route, TopicError, TopicFilter, dispatch};
 ///
 /// #[derive(Default)]
 /// struct House {
@@ -41,22 +41,22 @@ impl<'r, C> Route<'r, C> {
 ///     heard: u32,
 /// }
 ///
-/// # fn main() -> Result<(), umqtt::TopicError> {
-/// let routes = [
-///     Route::new(TopicFilter::new("lamp/set")?, Qos::AtLeastOnce, |house: &mut House, message| {
-///         house.lamp = message.payload == b"on";
-///     }),
-///     Route::new(TopicFilter::new("#")?, Qos::AtMostOnce, |house: &mut House, _| house.heard += 1),
-/// ];
-/// let subscriptions = routes.each_ref().map(Route::subscription);
+/// fn routes() -> Result<[Route<'static, House>; 2], TopicError> {
+///     Ok([
+///         Route::new(TopicFilter::new("lamp/set")?, Qos::AtLeastOnce, |house, message| {
+///             house.lamp = message.payload == b"on";
+///         }),
+///         Route::new(TopicFilter::new("#")?, Qos::AtMostOnce, |house, _| house.heard += 1),
+///     ])
+/// }
 ///
-/// # let message = Message::new("lamp/set", b"on");
-/// let mut house = House::default();
-/// assert_eq!(dispatch(&routes, &mut house, &message), 2);
-/// assert!(house.lamp);
-/// # let _ = subscriptions;
-/// # Ok(())
-/// # }
+/// // What to subscribe to: `client.subscribe(&routes.each_ref().map(Route::subscription))`.
+/// // What to do with what comes:
+/// fn on_message(routes: &[Route<'_, House>], house: &mut House, message: &Message<'_>) {
+///     dispatch(routes, house, message);
+/// }
+/// # routes()?;
+/// # Ok::<(), TopicError>(())
 /// ```
 pub fn dispatch<C>(routes: &[Route<'_, C>], context: &mut C, message: &Message<'_>) -> usize {
     let Ok(name) = TopicName::new(message.topic) else {
@@ -68,4 +68,43 @@ pub fn dispatch<C>(routes: &[Route<'_, C>], context: &mut C, message: &Message<'
         handled += 1;
     }
     handled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::properties::Properties;
+
+    #[test]
+    fn a_message_goes_to_every_route_it_matches_in_their_order() {
+        let filter = |text| TopicFilter::new(text).unwrap();
+        let routes: [Route<'_, [u8; 4]>; 4] = [
+            Route::new(filter("a/+"), Qos::AtMostOnce, |calls, message| {
+                assert_eq!(message.payload, b"x");
+                calls[0] += 1;
+            }),
+            Route::new(filter("b/#"), Qos::AtLeastOnce, |calls, _| calls[1] += 1),
+            Route::new(filter("#"), Qos::ExactlyOnce, |calls, _| {
+                assert_eq!(calls[0], 1, "the first comes first");
+                calls[2] += 1;
+            }),
+            Route::new(filter("$share/g/a/b"), Qos::AtMostOnce, |calls, _| {
+                calls[3] += 1
+            }),
+        ];
+        let message = Message {
+            topic: "a/b",
+            payload: b"x",
+            qos: Qos::AtMostOnce,
+            retain: false,
+            dup: false,
+            properties: Properties::NONE,
+        };
+        let mut calls = [0; 4];
+        assert_eq!(dispatch(&routes, &mut calls, &message), 3);
+        assert_eq!(calls, [1, 0, 1, 1]);
+        let subscriptions = routes.each_ref().map(Route::subscription);
+        assert_eq!(subscriptions[1].filter, "b/#");
+        assert_eq!(subscriptions[2].qos, Qos::ExactlyOnce);
+    }
 }

@@ -276,11 +276,19 @@ mod tests {
         }
         assert_eq!(TopicFilter::new(""), Err(TopicError::Empty));
         assert_eq!(TopicFilter::new("a\0"), Err(TopicError::Null));
-        for filter in ["a#", "#/a", "a/#/b", "a+", "+a", "a/b+/c", "##", "++", "sport+"] {
+        for filter in [
+            "a#", "#/a", "a/#/b", "a+", "+a", "a/b+/c", "##", "++", "sport+",
+        ] {
             let error = Err(TopicError::WildcardPlace);
             assert_eq!(TopicFilter::new(filter), error, "{filter}");
         }
-        for filter in ["$share/", "$share//a", "$share/g", "$share/g/", "$share/+/a"] {
+        for filter in [
+            "$share/",
+            "$share//a",
+            "$share/g",
+            "$share/g/",
+            "$share/+/a",
+        ] {
             assert_eq!(TopicFilter::new(filter), Err(TopicError::Share), "{filter}");
         }
         for filter in ["#", "+", "/", "a/#", "+/+/#", "$share", "$share/g/#", "/#"] {

@@ -5,6 +5,7 @@ use super::{
     FixedHeader, PacketIdentifier, ProtocolError, Qos, Reader, Version, Writer, first,
     varint_length,
 };
+use crate::topic::TopicName;
 
 /// A message to publish (section 3.3); also the form of a will.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -256,10 +257,9 @@ pub(crate) fn is_topic(bytes: &[u8]) -> bool {
     !bytes.is_empty() && (above_ascii < 0x80 || core::str::from_utf8(bytes).is_ok())
 }
 
-/// Whether a message may carry this topic name: not empty, not longer than 65,535 bytes, no
-/// wildcard, no U+0000 (section 4.7).
+/// Whether a message may carry this topic name (section 4.7).
 pub(crate) fn is_topic_name(topic: &str) -> bool {
-    !topic.is_empty() && topic.len() <= u16::MAX as usize && !topic.bytes().any(is_forbidden)
+    TopicName::new(topic).is_ok()
 }
 
 /// U+0000 and the wildcards, of which `+` and `#` differ in one bit.

@@ -220,43 +220,9 @@ fn decode(body: &[u8], version: Version, allowed: &[u8]) -> Result<Suback, Proto
     }
 }
 
-/// Whether this may be a topic filter: not empty, not too long, no U+0000, `#` last and `+` and
-/// `#` alone in their levels (section 4.7.1).
-pub(crate) fn is_topic_filter(filter: &str) -> bool {
-    if filter.is_empty() || filter.len() > u16::MAX as usize {
-        return false;
-    }
-    let mut bytes = filter.bytes().peekable();
-    let mut before = b'/';
-    while let Some(byte) = bytes.next() {
-        let after = bytes.peek().copied();
-        let valid = match byte {
-            0 => false,
-            b'#' => before == b'/' && after.is_none(),
-            b'+' => before == b'/' && matches!(after, None | Some(b'/')),
-            _ => true,
-        };
-        if !valid {
-            return false;
-        }
-        before = byte;
-    }
-    true
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn filters_have_their_wildcards_alone_in_a_level_and_the_hash_last() {
-        for good in ["a", "/", "#", "+", "a/#", "+/b", "a/+/b", "/+"] {
-            assert!(is_topic_filter(good), "{good}");
-        }
-        for bad in ["", "a#", "#/a", "a/#/b", "a+", "+a", "a/b+/c", "a\0b"] {
-            assert!(!is_topic_filter(bad), "{bad}");
-        }
-    }
 
     #[cfg(feature = "v3")]
     #[test]

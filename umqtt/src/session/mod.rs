@@ -20,9 +20,10 @@ use crate::packet::connect::{Connect, Oversize};
 use crate::packet::properties::{Carrier, Property};
 use crate::packet::publish::{Publish, is_topic_name};
 use crate::packet::reason::ReasonCode;
-use crate::packet::subscribe::{Head, Subscription, is_topic_filter};
+use crate::packet::subscribe::{Head, Subscription};
 use crate::packet::{PacketIdentifier, Qos, Version, Writer, first};
 use crate::time::Instant;
+use crate::topic::TopicFilter;
 
 pub(crate) use event::Step;
 pub use event::{Answer, Chunk, Event};
@@ -373,7 +374,7 @@ impl<'b> Session<'b> {
     ) -> Result<PacketIdentifier, SubscribeError> {
         if !subscriptions
             .iter()
-            .all(|each| is_topic_filter(each.filter))
+            .all(|each| TopicFilter::new(each.filter).is_ok())
         {
             return Err(SubscribeError::InvalidFilter);
         }
@@ -404,7 +405,10 @@ impl<'b> Session<'b> {
         filters: &[&str],
         properties: &[Property<'_>],
     ) -> Result<PacketIdentifier, SubscribeError> {
-        if !filters.iter().all(|filter| is_topic_filter(filter)) {
+        if !filters
+            .iter()
+            .all(|filter| TopicFilter::new(filter).is_ok())
+        {
             return Err(SubscribeError::InvalidFilter);
         }
         let head = Head::new(self.version, properties, Carrier::UNSUBSCRIBE)
