@@ -11,7 +11,7 @@ use clap::Args;
 use monster_store::Store;
 use monster_store::file::{FileFlash, block_on};
 
-use crate::command::{Failed, program, root};
+use crate::command::{Failed, Task, program, root};
 use crate::packages;
 use crate::record::{Record, Verdict};
 use crate::toolchain::Toolchain;
@@ -40,7 +40,7 @@ const FLASH: [&str; 6] = [
 const ESPTOOL: &str = "esptool>=5,<6";
 
 /// How the firmware is built.
-#[derive(Args)]
+#[derive(Default, Args)]
 pub struct Options {
     #[command(flatten)]
     network: Network,
@@ -65,7 +65,7 @@ pub struct FlashOptions {
 
 /// The WiFi network that is built into the firmware. It may be in the environment instead, as
 /// MONSTER_WIFI_SSID and MONSTER_WIFI_PASSWORD.
-#[derive(Args)]
+#[derive(Default, Args)]
 struct Network {
     /// The WiFi network's name.
     #[arg(long)]
@@ -112,28 +112,35 @@ pub fn flash(options: &FlashOptions) -> Result<(), Failed> {
         let store = partition("store")?;
         let path = root().join(OUTPUT).join("store.bin");
         save(&path, store.size, &pairs)?;
-        espflash()
+        let write = espflash()
             .args(["write-bin", "--chip", "esp32c3"])
             .args(&port)
-            .args([&format!("{:#x}", store.offset), path_text(&path)?])
-            .run()?;
+            .args([&format!("{:#x}", store.offset), path_text(&path)?]);
+        ask(write)?;
     }
-    let mut command = espflash()
+    // It goes on to show what the board says until it is ended, and takes keys.
+    let flash = espflash()
         .args(["flash", "--chip", "esp32c3"])
         .args(FLASH.map(|word| match word {
             "80m" => "80mhz",
             "4MB" => "4mb",
             word => word,
         }))
-        .args(["--partition-table", PARTITIONS, "--monitor"])
+        .args(["--partition-table", PARTITIONS])
+        // Whatever slot was chosen before, the one that is written now is the one that starts.
+        .args(["--erase-parts", "otadata", "--monitor"])
         .args(&port)
-        .args([path_text(&firmware())?])
-        .command();
-    // It goes on to show what the board says until it is ended, and takes keys.
-    let status = command.stdin(Stdio::inherit()).status();
-    match status.map_err(|error| Failed::Start("espflash".into(), error))? {
+        .args([path_text(&firmware())?]);
+    ask(flash)
+}
+
+/// Runs `espflash`, which may ask a person which board is meant.
+fn ask(task: Task) -> Result<(), Failed> {
+    let start = |error| Failed::Start("espflash".into(), error);
+    let status = task.command().stdin(Stdio::inherit()).status();
+    match status.map_err(start)? {
         status if status.success() => Ok(()),
-        status => Err(Failed::Exit("espflash flash".into(), status)),
+        status => Err(Failed::Exit("espflash".into(), status)),
     }
 }
 

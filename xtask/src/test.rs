@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::command::{Failed, cargo};
-use crate::{packages, virt};
+use crate::{esp32c3, packages, virt};
 
 /// Installs what is missing and runs everything.
 pub fn everything() -> Result<(), Failed> {
@@ -13,6 +13,7 @@ pub fn everything() -> Result<(), Failed> {
 
     cargo("fmt --all --check").run()?;
     cargo("fmt --check --manifest-path boards/virt/Cargo.toml").run()?;
+    cargo("fmt --check --manifest-path boards/esp32c3/Cargo.toml").run()?;
     for features in ["--all-features", "--no-default-features"] {
         cargo("clippy --workspace --all-targets")
             .args([features, "--", "-D", "warnings"])
@@ -47,7 +48,8 @@ pub fn figures() -> Result<(), Failed> {
             .args([figure])
             .run()?;
     }
-    virt::figures()
+    virt::figures()?;
+    esp32c3::esp32c3(&esp32c3::Options::default())
 }
 
 /// How many tests passed.

@@ -75,6 +75,8 @@ async fn main(spawner: Spawner) {
     static RESOURCES: StaticCell<StackResources<SOCKETS>> = StaticCell::new();
     static BUFFERS: ConstStaticCell<Buffers> = ConstStaticCell::new(Buffers::new());
 
+    #[cfg(feature = "radio-log")]
+    esp_println::logger::init_logger(::log::LevelFilter::Info);
     let p = esp_hal::init(esp_hal::Config::default().with_cpu_clock(CpuClock::max()));
     let timer = power::watch(p.RTC_TIMER);
     esp_alloc::heap_allocator!(#[esp_hal::ram(reclaimed)] size: HEAP_RECLAIMED);
