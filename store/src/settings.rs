@@ -38,7 +38,7 @@ pub fn write<'a, E>(
 /// The settings written into `bytes`, and the defaults of all others; valid as a whole.
 ///
 /// # Errors
-/// [`SettingsError`] if the bytes are not what [`write`] writes, or a setting is not allowed.
+/// [`SettingsError`] if the bytes are not what [`write()`] writes, or a setting is not allowed.
 pub fn read<E>(bytes: &[u8]) -> Result<Settings, SettingsError<E>> {
     let mut settings = Settings::default();
     let mut rest = bytes;
