@@ -291,8 +291,8 @@ impl<'b> Outbox<'b> {
         writer.u8(reason.0);
         #[cfg(feature = "v5")]
         {
-            if reason == ReasonCode::SUCCESS {
-                self.count_in(first);
+            if first == first::PUBREL && reason == ReasonCode::SUCCESS {
+                self.take_place();
             }
             self.pass_barrier();
         }
@@ -533,8 +533,9 @@ impl<'b> Outbox<'b> {
     fn entry(&self, at: usize) -> Option<Entry> {
         let bytes = self.buffer.get(at..self.end)?;
         let header = FixedHeader::decode(bytes).ok()??;
-        // QoS 0 has none, and is the most frequent.
-        let identifier = if header.first & 0xf6 == first::PUBLISH {
+        // QoS 0 has none, and is the most frequent; nor has PINGREQ and what is behind it.
+        let has_none = header.first & 0xf6 == first::PUBLISH || header.first >= first::PINGREQ;
+        let identifier = if has_none {
             None
         } else {
             let mut fields = Reader(bytes.get(header.length..)?);

@@ -42,9 +42,6 @@ impl Outbox<'_> {
     }
 
     fn take(&mut self, packets: &[u8]) -> Option<()> {
-        if packets.len() + super::behind::PACKET > self.buffer.len() {
-            return None;
-        }
         self.buffer
             .get_mut(..packets.len())?
             .copy_from_slice(packets);
@@ -71,6 +68,11 @@ impl Outbox<'_> {
             Some(&[high, low]) => 4 + u16::from_be_bytes([high, low]) as usize <= header.remaining,
             _ => false,
         }
+    }
+
+    /// Bytes of packets that can be loaded.
+    pub fn capacity(&self) -> usize {
+        self.buffer.len()
     }
 
     /// The next identifier to be used.

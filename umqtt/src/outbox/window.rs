@@ -10,6 +10,8 @@ use super::{DONE, Entry, Outbox, first, is_publish};
 pub(super) struct Window {
     maximum: u16,
     in_flight: u16,
+    /// One that was received by the server has its place kept for its PUBREL.
+    is_place_kept: bool,
     /// Where sending stops for now.
     pub barrier: usize,
 }
@@ -18,6 +20,7 @@ impl Window {
     pub const OPEN: Window = Window {
         maximum: u16::MAX,
         in_flight: 0,
+        is_place_kept: false,
         barrier: usize::MAX,
     };
 }
@@ -45,7 +48,8 @@ impl Outbox<'_> {
         self.window = Window::OPEN;
         let mut at = self.start;
         while let Some(entry) = self.entry(at) {
-            self.window.in_flight += entry.counts() as u16;
+            let count = entry.counts() as u16;
+            self.window.in_flight = self.window.in_flight.saturating_add(count);
             at = entry.end();
         }
     }
@@ -78,7 +82,7 @@ impl Outbox<'_> {
         if self.window.barrier == usize::MAX {
             return;
         }
-        let mut room = self.window.maximum;
+        let mut room = self.window.maximum - self.window.is_place_kept as u16;
         let mut at = self.start;
         while let Some(entry) = self.entry(at) {
             if entry.counts() {
@@ -116,7 +120,24 @@ impl Outbox<'_> {
         self.window.in_flight = self.window.in_flight.saturating_add(counts(first) as u16);
     }
 
-    /// A packet was answered. For a PUBLISH that was received, a PUBREL will count.
+    /// The message that is settled next goes on with a PUBREL, which is to take its place.
+    pub fn keep_place(&mut self) {
+        self.window.in_flight = self.window.in_flight.saturating_add(1);
+        self.window.is_place_kept = true;
+    }
+
+    /// The PUBREL is queued.
+    pub(super) fn take_place(&mut self) {
+        self.window.is_place_kept = false;
+    }
+
+    /// There was no such message.
+    pub fn release_place(&mut self) {
+        self.window.in_flight = self.window.in_flight.saturating_sub(1);
+        self.window.is_place_kept = false;
+    }
+
+    /// A packet was answered.
     pub(super) fn count_out(&mut self, first: u8) {
         self.window.in_flight = self.window.in_flight.saturating_sub(counts(first) as u16);
     }

@@ -252,7 +252,15 @@ impl Session<'_> {
 
     /// PUBREC: the server has a message of QoS 2, or refuses it.
     fn received_by_server(&mut self, ack: ack::Ack, step: Step) -> Progress {
+        #[cfg(feature = "v5")]
+        if !ack.reason.is_error() {
+            self.outbox.keep_place();
+        }
         let is_known = self.outbox.settle(Answered::PUBLISH_QOS2, ack.identifier);
+        #[cfg(feature = "v5")]
+        if !ack.reason.is_error() && !is_known {
+            self.outbox.release_place();
+        }
         if ack.reason.is_error() {
             return match is_known {
                 true => Progress::Event(step),

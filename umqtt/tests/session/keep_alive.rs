@@ -137,3 +137,13 @@ fn what_waits_in_the_receive_buffer_is_looked_at_before_the_clock() {
     assert_eq!(pair.poll(), Ok(Some(Seen::Pong)));
     assert_eq!(pair.poll(), Ok(None));
 }
+
+#[test]
+fn a_pingreq_is_forgotten_once_it_was_sent_whatever_stands_behind_it() {
+    let mut pair = Pair::connected(64, 64);
+    pair.session.ping(pair.now).unwrap();
+    pair.publish(umqtt::Publish::new("t", b"x").qos(umqtt::Qos::AtLeastOnce));
+    pair.bytes();
+    pair.exchange(&crate::pair::ack(0x40, 1)).unwrap();
+    assert!(pair.session.is_idle());
+}

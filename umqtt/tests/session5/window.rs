@@ -1,0 +1,152 @@
+//! Flow control (section 4.9).
+
+use umqtt::{Publish, PublishError, Qos};
+
+use crate::pair::{Pair, ack, ack_with, kept, publish_bytes};
+
+fn message(qos: Qos) -> Publish<'static> {
+    Publish::new("t", b"p").qos(qos)
+}
+
+#[test]
+fn no_more_messages_are_in_flight_than_the_server_takes() {
+    for qos in [Qos::AtLeastOnce, Qos::ExactlyOnce] {
+        let mut pair = Pair::accepted(64, 256, &kept(), &[0x21, 0, 2]);
+        let full = Err(PublishError::Full);
+        pair.publish(message(qos));
+        pair.publish(message(qos));
+        assert_eq!(pair.session.publish(&message(qos)), full);
+        // QoS 0 does not count, nor do requests.
+        pair.publish(message(Qos::AtMostOnce));
+        pair.session.unsubscribe(&["t"]).unwrap();
+        pair.transmit();
+        assert_eq!(pair.session.publish(&message(qos)), full);
+        match qos {
+            Qos::AtLeastOnce => drop(pair.exchange(&ack(0x40, 1)).unwrap()),
+            _ => {
+                pair.exchange(&ack(0x50, 1)).unwrap();
+                assert_eq!(pair.session.publish(&message(qos)), full);
+                pair.exchange(&ack(0x70, 1)).unwrap();
+            }
+        }
+        assert_eq!(pair.publish(message(qos)), 4);
+        assert_eq!(pair.session.publish(&message(qos)), full);
+        // A refusal makes room, too; an answer to nothing does not.
+        pair.transmit();
+        let refusal = if qos == Qos::AtLeastOnce { 0x40 } else { 0x50 };
+        pair.exchange(&ack_with(refusal, 99, 0x97)).unwrap();
+        assert_eq!(pair.session.publish(&message(qos)), full);
+        pair.exchange(&ack_with(refusal, 2, 0x97)).unwrap();
+        pair.publish(message(qos));
+        assert_eq!(pair.session.publish(&message(qos)), full);
+    }
+}
+
+#[test]
+fn a_clean_session_begins_with_an_empty_window() {
+    let mut pair = Pair::accepted(64, 256, &kept(), &[0x21, 0, 1]);
+    pair.publish(message(Qos::AtLeastOnce));
+    pair.transmit();
+    pair.reconnect(&kept(), false, &[0x21, 0, 1]);
+    pair.publish(message(Qos::AtLeastOnce));
+    let full = pair.session.publish(&message(Qos::AtLeastOnce));
+    assert_eq!(full, Err(PublishError::Full));
+}
+
+/// Identifiers and DUP of PUBLISH, and first bytes of the rest.
+fn told(bytes: &[u8]) -> Vec<String> {
+    let packets = crate::pair::decode(bytes);
+    packets
+        .iter()
+        .map(|packet| match packet {
+            mqttbytes::v5::Packet::Publish(publish) => format!("publish {}", publish.pkid),
+            mqttbytes::v5::Packet::PubAck(puback) => format!("puback {}", puback.pkid),
+            mqttbytes::v5::Packet::PubRel(pubrel) => format!("pubrel {}", pubrel.pkid),
+            mqttbytes::v5::Packet::PingReq => "pingreq".to_owned(),
+            other => panic!("{other:?}"),
+        })
+        .collect()
+}
+
+#[test]
+fn what_is_sent_again_keeps_to_the_window_of_the_new_connection() {
+    let mut pair = Pair::accepted(64, 256, &kept(), &[]);
+    for _ in 0..6 {
+        pair.publish(message(Qos::AtLeastOnce));
+    }
+    pair.transmit();
+    pair.reconnect(&kept(), true, &[0x21, 0, 2]);
+    assert_eq!(told(&pair.bytes()), ["publish 1", "publish 2"]);
+    assert!(!pair.session.is_idle());
+    // Small packets are not held up, and more of them than there is room kept for.
+    for identifier in 50..70 {
+        let incoming = publish_bytes(2, b"in", Some(identifier), &[], b"");
+        pair.exchange(&incoming).unwrap();
+        pair.session.ping(pair.now).unwrap();
+        let expected = [format!("puback {identifier}"), "pingreq".to_owned()];
+        assert_eq!(told(&pair.bytes()), expected);
+        pair.exchange(&[0xd0, 0]).unwrap();
+    }
+    let full = pair.session.publish(&message(Qos::AtLeastOnce));
+    assert_eq!(full, Err(PublishError::Full));
+    for (acknowledged, next) in [(2, "publish 3"), (1, "publish 4"), (3, "publish 5")] {
+        pair.exchange(&ack(0x40, acknowledged)).unwrap();
+        assert_eq!(told(&pair.bytes()), [next]);
+    }
+    for (acknowledged, next) in [(5, vec!["publish 6"]), (6, vec![]), (4, vec![])] {
+        pair.exchange(&ack(0x40, acknowledged)).unwrap();
+        assert_eq!(told(&pair.bytes()), next);
+    }
+    assert!(pair.session.is_idle());
+    pair.publish(message(Qos::AtLeastOnce));
+}
+
+#[test]
+fn a_full_send_buffer_gets_through_a_window_of_one() {
+    for qos in [Qos::AtLeastOnce, Qos::ExactlyOnce] {
+        let mut pair = Pair::accepted(64, 64, &kept(), &[]);
+        let mut last = 0;
+        while let Ok(Some(identifier)) = pair.session.publish(&message(qos)) {
+            last = identifier.value();
+        }
+        assert!(last > 3);
+        pair.transmit();
+        pair.reconnect(&kept(), true, &[0x21, 0, 1]);
+        for identifier in 1..=last {
+            // Much comes in between.
+            for incoming in 100..110 {
+                let bytes = publish_bytes(2, b"in", Some(incoming), &[], b"");
+                pair.exchange(&bytes).unwrap();
+            }
+            let sent = told(&pair.bytes());
+            let publishes = sent.iter().filter(|told| told.starts_with("publish"));
+            let expected = format!("publish {identifier}");
+            assert!(publishes.eq([&expected]), "{sent:?}");
+            match qos {
+                Qos::AtLeastOnce => drop(pair.exchange(&ack(0x40, identifier)).unwrap()),
+                _ => {
+                    pair.exchange(&ack(0x50, identifier)).unwrap();
+                    assert_eq!(told(&pair.bytes()), [format!("pubrel {identifier}")]);
+                    pair.exchange(&ack(0x70, identifier)).unwrap();
+                }
+            }
+        }
+        pair.transmit();
+        assert!(pair.session.is_idle());
+    }
+}
+
+#[test]
+fn disconnect_does_not_wait_for_the_window() {
+    let mut pair = Pair::accepted(64, 256, &kept(), &[]);
+    for _ in 0..6 {
+        pair.publish(message(Qos::AtLeastOnce));
+    }
+    pair.transmit();
+    pair.reconnect(&kept(), true, &[0x21, 0, 2]);
+    pair.session.disconnect().unwrap();
+    let bytes = pair.bytes();
+    assert!(bytes.ends_with(&[0xe0, 0]) && pair.session.is_closed());
+    pair.reconnect(&kept(), true, &[]);
+    assert_eq!(told(&pair.bytes()).len(), 6, "and nothing is lost by it");
+}
