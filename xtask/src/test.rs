@@ -43,9 +43,9 @@ pub fn everything() -> Result<(), Failed> {
 /// Figures that are gated: each command prints what it measured, and fails where it is not enough.
 pub fn figures() -> Result<(), Failed> {
     cargo("build --release --package monster-desk").run()?;
-    for figure in ["latency", "idle"] {
+    for figure in ["latency", "idle -- 20 0.5"] {
         cargo("run --quiet --release --package monster-scenarios --bin")
-            .args([figure])
+            .args(figure.split(" "))
             .run()?;
     }
     virt::figures()?;
