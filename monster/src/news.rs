@@ -5,22 +5,22 @@ use umqtt::Instant;
 
 use crate::button::ButtonEvent;
 use crate::climate::Outcome;
+use crate::dialogue::asker::Asker;
 use crate::dialogue::payload::Answer;
-use crate::memory::CommandId;
 
 /// How many events wait.
 const EVENTS: usize = 32;
 /// How long they do, in milliseconds: one that is told later would fire somebody's automation
 /// when nobody expects it any more.
 const EVENT_AGE_MS: u64 = 10_000;
-/// How many who asked by id can wait for one measurement.
+/// How many who want an answer of their own can wait for one measurement.
 const ASKERS: usize = 4;
 
 /// What the device has to say and has not said yet.
 #[derive(Default)]
 pub(crate) struct News {
-    /// The answer to a command with an id; the next message is not read before it is said.
-    pub reply: Option<(CommandId, Answer)>,
+    /// The answer to a command; the next message is not read before it is said.
+    pub reply: Option<(Asker, Answer)>,
     /// The switch's state, on the classic topic, from then on.
     pub classic_switch: Option<Instant>,
     /// The outcome of a measurement, on the classic topic.
@@ -39,7 +39,7 @@ pub(crate) struct News {
     pub structured_asked: bool,
     /// What came of the measurement, for those who asked by id.
     pub answer: Option<Outcome>,
-    askers: Vec<CommandId, ASKERS>,
+    askers: Vec<Asker, ASKERS>,
     events: Deque<(ButtonEvent, Instant), EVENTS>,
 }
 
@@ -62,13 +62,13 @@ impl News {
         self.askers.clear();
     }
 
-    /// Somebody waits for a measurement. Gives the id back if too many do.
-    pub fn ask(&mut self, id: CommandId) -> Result<(), CommandId> {
-        self.askers.push(id)
+    /// Somebody waits for a measurement. Gives them back if too many do.
+    pub fn ask(&mut self, asker: Asker) -> Result<(), Asker> {
+        self.askers.push(asker)
     }
 
     /// One of those who wait for a measurement that is over.
-    pub fn next_asker(&mut self) -> Option<CommandId> {
+    pub fn next_asker(&mut self) -> Option<Asker> {
         self.askers.pop()
     }
 

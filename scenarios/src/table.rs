@@ -81,6 +81,9 @@ macro_rules! for_each_scenario {
                 sixteen_ids_are_remembered_over_a_power_cut,
                 a_message_delivered_twice_is_executed_once,
                 the_state_of_the_switch_is_restored_when_the_settings_say_so;
+            version5:
+                the_dialogue_in_mqtt_5_is_the_same,
+                a_response_topic_is_answered_with_its_correlation_data;
             wrong_input:
                 every_refusal_is_tried_again,
                 nonsense_instead_of_a_connack_is_survived,

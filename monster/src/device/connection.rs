@@ -3,7 +3,7 @@
 use core::fmt;
 use core::net::IpAddr;
 
-use umqtt::{Connect, Credentials, Instant, Publish, Qos};
+use umqtt::{Connect, Credentials, Instant, Publish, Qos, Version};
 
 use super::{Device, End, ResetReason, take};
 use crate::dialogue::topics::{Topic, Topics};
@@ -13,7 +13,7 @@ use crate::link::{
     SUBACK_TIMEOUT_MS,
 };
 use crate::settings::Settings;
-use crate::settings::value::{LogLevel, MqttSession, OnFailure};
+use crate::settings::value::{LogLevel, MqttSession, MqttVersion, OnFailure};
 
 impl Device<'_> {
     pub(super) fn advance_link(&mut self, now: Instant) {
@@ -49,6 +49,10 @@ impl Device<'_> {
         let will_topic = self.topics.name(Topic::Status);
         let client_id = self.settings.mqtt.client_id.fill(&self.id);
         let connect = Connect {
+            version: match self.settings.mqtt.version {
+                MqttVersion::V3_1_1 => Version::V3_1_1,
+                MqttVersion::V5 => Version::V5,
+            },
             clean_session: self.settings.mqtt.session == MqttSession::Clean,
             keep_alive: self.settings.mqtt.keep_alive.seconds(),
             will: self.settings.structured.enabled.then(|| {

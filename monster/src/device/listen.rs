@@ -7,6 +7,7 @@ use umqtt::{Event, Instant};
 
 use super::{Device, End, Hand, OTHER_PAIR_MS, Pending, ResetReason, SAVE_TIMEOUT_MS, take};
 use crate::button::ButtonEvent;
+use crate::dialogue::asker::{Asker, Route};
 use crate::dialogue::command::{Action, Command, Rejected};
 use crate::dialogue::payload::{self, Answer};
 use crate::dialogue::topics::Inlet;
@@ -43,6 +44,7 @@ impl Device<'_> {
                         && (inlet != Inlet::Classic
                             || self.settings.classic.retained == RetainedCommands::Ignore);
                     let command = Command::parse(inlet, message.payload);
+                    let route = Route::of(&message);
                     if retained {
                         self.counters.retained_ignored += 1;
                         self.log.add(
@@ -50,7 +52,7 @@ impl Device<'_> {
                             format_args!("a retained message is not obeyed"),
                         );
                     } else {
-                        self.hear(inlet, command, now);
+                        self.hear(inlet, command, route, now);
                     }
                 }
                 Ok(Some(Event::TooLarge { topic, length })) => {
@@ -100,7 +102,13 @@ impl Device<'_> {
         }
     }
 
-    fn hear(&mut self, inlet: Inlet, command: Result<Command, Rejected>, now: Instant) {
+    fn hear(
+        &mut self,
+        inlet: Inlet,
+        command: Result<Command, Rejected>,
+        route: Option<Route>,
+        now: Instant,
+    ) {
         let hand = match inlet {
             Inlet::Classic => Hand::Classic,
             Inlet::Switch | Inlet::Climate | Inlet::System => Hand::Structured,
@@ -109,28 +117,30 @@ impl Device<'_> {
             Ok(Command {
                 action,
                 id: Some(id),
-            }) if action != Action::Measure => self.execute_once(action, id, now),
-            Ok(Command { action, id }) => self.execute(action, id, hand, now),
+            }) if action != Action::Measure => self.execute_once(action, id, route, now),
+            Ok(Command { action, id }) => self.execute(action, Asker { id, route }, hand, now),
             Err(Rejected { reason, id }) => {
                 self.counters.rejected += 1;
                 self.log
                     .add(LogLevel::Warn, format_args!("not a command: {reason}"));
-                if let Some(id) = id {
-                    self.reply_failed(id, format_args!("{reason}"));
-                }
+                self.reply_failed(Asker { id, route }, format_args!("{reason}"));
             }
         }
     }
 
     /// Carries out a command with an id, unless it was before: it is stored first.
-    fn execute_once(&mut self, action: Action, id: CommandId, now: Instant) {
+    fn execute_once(&mut self, action: Action, id: CommandId, route: Option<Route>, now: Instant) {
         if let Some(answer) = self.executed.answer(&id) {
             let state = answer.unwrap_or(self.switch.is_on());
-            self.news.reply = Some((id, Answer::State(state)));
+            let asker = Asker {
+                id: Some(id),
+                route,
+            };
+            self.news.reply = Some((asker, Answer::State(state)));
             return;
         }
         if self.overdue.is_some() {
-            self.refuse_unstored(id);
+            self.refuse_unstored(id, route);
             return;
         }
         let record = self.executed.record(&id);
@@ -141,6 +151,7 @@ impl Device<'_> {
         self.pending = Some(Pending {
             action,
             id,
+            route,
             key: record.key,
             deadline: now.after(SAVE_TIMEOUT_MS),
         });
@@ -154,7 +165,7 @@ impl Device<'_> {
                 format_args!("the switch's state could not be stored"),
             );
         } else if let Some(pending) = self.answered_pending(key, now) {
-            self.refuse_unstored(pending.id);
+            self.refuse_unstored(pending.id, pending.route);
         }
     }
 
@@ -180,51 +191,53 @@ impl Device<'_> {
             if self.wanted.command.take().is_none() {
                 self.overdue = Some(pending.key);
             }
-            self.refuse_unstored(pending.id);
+            self.refuse_unstored(pending.id, pending.route);
         }
     }
 
     /// A command that is not stored could be executed twice: it is not executed.
-    fn refuse_unstored(&mut self, id: CommandId) {
+    fn refuse_unstored(&mut self, id: CommandId, route: Option<Route>) {
         self.log.add(
             LogLevel::Error,
             format_args!("the command {id} could not be stored"),
         );
         self.reply_failed(
-            id,
+            Asker {
+                id: Some(id),
+                route,
+            },
             format_args!("the command could not be stored, and was not carried out"),
         );
     }
 
-    fn reply_failed(&mut self, id: CommandId, why: fmt::Arguments<'_>) {
-        let mut text = String::new();
-        let _ = text.write_fmt(why);
-        self.news.reply = Some((id, Answer::Failed(text)));
+    /// Tells whoever asked, if an answer is wanted, that it was not done.
+    fn reply_failed(&mut self, asker: Asker, why: fmt::Arguments<'_>) {
+        if asker.waits() {
+            let mut text = String::new();
+            let _ = text.write_fmt(why);
+            self.news.reply = Some((asker, Answer::Failed(text)));
+        }
     }
 
-    pub(super) fn execute(
-        &mut self,
-        action: Action,
-        id: Option<CommandId>,
-        hand: Hand,
-        now: Instant,
-    ) {
+    pub(super) fn execute(&mut self, action: Action, asker: Asker, hand: Hand, now: Instant) {
         match action {
             Action::Switch(command) => {
                 let moved = self.switch.apply(command, now);
                 self.switch_moved(moved, hand, now);
             }
             Action::Measure => {
-                self.measure(id, hand, now);
+                self.measure(asker, hand, now);
                 return;
             }
             Action::Identify => self.wanted.identify = true,
             Action::Restart => {}
         }
-        if let Some(id) = id {
-            let state = self.switch.is_on();
+        let state = self.switch.is_on();
+        if let Some(id) = &asker.id {
             self.executed.done(id.clone(), state);
-            self.news.reply = Some((id, Answer::State(state)));
+        }
+        if asker.waits() {
+            self.news.reply = Some((asker, Answer::State(state)));
         }
         if action == Action::Restart {
             self.log
@@ -233,23 +246,24 @@ impl Device<'_> {
         }
     }
 
-    fn measure(&mut self, id: Option<CommandId>, hand: Hand, now: Instant) {
+    fn measure(&mut self, asker: Asker, hand: Hand, now: Instant) {
         match hand {
             Hand::Classic => self.news.classic_asked = true,
             _ => self.news.structured_asked = true,
         }
         let Some(climate) = &mut self.climate else {
             self.news.classic_climate |= take(&mut self.news.classic_asked);
-            if let Some(id) = id {
-                self.reply_failed(id, format_args!("there is no sensor"));
-            }
+            self.reply_failed(asker, format_args!("there is no sensor"));
             return;
         };
         climate.request(now);
-        if let Some(id) = id
-            && let Err(id) = self.news.ask(id)
+        if asker.waits()
+            && let Err(asker) = self.news.ask(asker)
         {
-            self.reply_failed(id, format_args!("too many are waiting for a measurement"));
+            self.reply_failed(
+                asker,
+                format_args!("too many are waiting for a measurement"),
+            );
         }
     }
 

@@ -12,6 +12,7 @@ use crate::backoff::Backoff;
 use crate::button::Button;
 use crate::climate::{Climate, Offsets, Outcome};
 use crate::dht::{Kind, Reading, SensorError};
+use crate::dialogue::asker::{Asker, Route};
 use crate::dialogue::command::Action;
 use crate::dialogue::payload::Counters;
 use crate::dialogue::topics::Topics;
@@ -216,6 +217,7 @@ pub struct Device<'b> {
 struct Pending {
     action: Action,
     id: CommandId,
+    route: Option<Route>,
     key: u8,
     deadline: Instant,
 }
@@ -335,7 +337,11 @@ impl<'b> Device<'b> {
             Input::Saved(key) if Record::is_switch(key) => self.switch.saved(self.saving, now),
             Input::Saved(key) => {
                 if let Some(pending) = self.answered_pending(key, now) {
-                    self.execute(pending.action, Some(pending.id), Hand::Structured, now);
+                    let asker = Asker {
+                        id: Some(pending.id),
+                        route: pending.route,
+                    };
+                    self.execute(pending.action, asker, Hand::Structured, now);
                 }
             }
             Input::SaveFailed(key) => self.save_failed(key, now),

@@ -3,7 +3,7 @@
 use core::fmt::Write;
 
 use heapless::String;
-use umqtt::{Instant, Publish, PublishError, Qos};
+use umqtt::{Instant, Property, Publish, PublishError, Qos};
 
 use super::{DIAGNOSTICS_MS, Device, IN_FLIGHT};
 use crate::dialogue::payload::{self, Answer, Diagnostics};
@@ -36,18 +36,28 @@ impl Device<'_> {
             && let Some(outcome) = self.news.answer
         {
             match self.news.next_asker() {
-                Some(id) => self.news.reply = Some((id, Answer::Climate(outcome))),
+                Some(asker) => self.news.reply = Some((asker, Answer::Climate(outcome))),
                 None => self.news.answer = None,
             }
         }
     }
 
     fn speak_reply(&mut self) -> Result<(), NoRoom> {
-        if let Some((id, answer)) = &self.news.reply {
-            let payload = payload::reply(id, answer);
-            self.say(Topic::Reply, payload.as_bytes(), LogLevel::Info)?;
-            self.news.reply = None;
-        }
+        let Some((asker, answer)) = &self.news.reply else {
+            return Ok(());
+        };
+        let payload = payload::reply(asker.id.as_ref(), answer);
+        let (name, correlation) = match &asker.route {
+            Some(route) => (route.topic.clone(), route.correlation.clone()),
+            None => (self.topics.name(Topic::Reply), None),
+        };
+        let correlation = correlation.as_deref().map(Property::CorrelationData);
+        let message = Publish {
+            properties: correlation.as_slice(),
+            ..Publish::new(&name, payload.as_bytes())
+        };
+        self.publish(&message, LogLevel::Info)?;
+        self.news.reply = None;
         Ok(())
     }
 
@@ -140,13 +150,9 @@ impl Device<'_> {
         }
         while let Some(event) = self.news.event() {
             let payload = payload::button(event).as_bytes();
-            self.publish(
-                Topic::Button,
-                payload,
-                Qos::AtLeastOnce,
-                false,
-                LogLevel::Info,
-            )?;
+            let name = self.topics.name(Topic::Button);
+            let message = Publish::new(&name, payload).qos(Qos::AtLeastOnce);
+            self.publish(&message, LogLevel::Info)?;
             self.news.event_told();
         }
         if self.news.diagnostics {
@@ -172,38 +178,29 @@ impl Device<'_> {
 
     /// Publishes a message of QoS 0.
     fn say(&mut self, topic: Topic, payload: &[u8], level: LogLevel) -> Result<(), NoRoom> {
-        self.publish(topic, payload, Qos::AtMostOnce, false, level)
+        let name = self.topics.name(topic);
+        self.publish(&Publish::new(&name, payload), level)
     }
 
     /// Publishes a state: QoS 1, retained.
     fn keep_informed(&mut self, topic: Topic, payload: &[u8]) -> Result<(), NoRoom> {
-        self.publish(topic, payload, Qos::AtLeastOnce, true, LogLevel::Debug)
+        let name = self.topics.name(topic);
+        let message = Publish::new(&name, payload).qos(Qos::AtLeastOnce);
+        self.publish(&message.retained(), LogLevel::Debug)
     }
 
-    fn publish(
-        &mut self,
-        topic: Topic,
-        payload: &[u8],
-        qos: Qos,
-        retain: bool,
-        level: LogLevel,
-    ) -> Result<(), NoRoom> {
-        if qos != Qos::AtMostOnce && self.in_flight >= IN_FLIGHT {
+    fn publish(&mut self, message: &Publish<'_>, level: LogLevel) -> Result<(), NoRoom> {
+        if message.qos != Qos::AtMostOnce && self.in_flight >= IN_FLIGHT {
             return Err(NoRoom);
         }
-        let name = self.topics.name(topic);
-        let message = Publish {
-            topic: &name,
-            payload,
-            qos,
-            retain,
-            properties: &[],
-        };
-        match self.session.publish(&message) {
+        let name = message.topic;
+        match self.session.publish(message) {
             Ok(identifier) => {
                 self.in_flight += identifier.is_some() as u8;
-                self.log
-                    .add(level, format_args!("-> {name} {}", Payload(payload)));
+                self.log.add(
+                    level,
+                    format_args!("-> {name} {}", Payload(message.payload)),
+                );
             }
             Err(PublishError::Full | PublishError::NotConnected) => {
                 self.blocked = true;

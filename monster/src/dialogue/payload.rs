@@ -48,7 +48,7 @@ pub(crate) fn button(event: ButtonEvent) -> &'static str {
     }
 }
 
-/// What is answered to a command with an id.
+/// What is answered to a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// It was carried out; the switch's state after it.
@@ -59,10 +59,13 @@ pub(crate) enum Answer {
     Failed(String<120>),
 }
 
-/// An answer to a command with an id.
-pub(crate) fn reply(id: &CommandId, answer: &Answer) -> Payload {
+/// An answer to a command, with the id it came with.
+pub(crate) fn reply(id: Option<&CommandId>, answer: &Answer) -> Payload {
     let mut out = Payload::new();
-    let _ = write!(out, r#"{{"id":"{id}","#);
+    let _ = out.push('{');
+    if let Some(id) = id {
+        let _ = write!(out, r#""id":"{id}","#);
+    }
     let _ = match answer {
         Answer::State(on) => write!(out, r#""ok":true,"state":"{}"}}"#, state(*on)),
         Answer::Climate(Ok(reading)) => write!(
@@ -162,15 +165,15 @@ mod tests {
     fn replies_tell_the_id_and_the_outcome() {
         let id = CommandId::try_from("a1").unwrap();
         assert_eq!(
-            reply(&id, &Answer::State(true)),
+            reply(Some(&id), &Answer::State(true)),
             r#"{"id":"a1","ok":true,"state":"on"}"#
         );
         assert_eq!(
-            reply(&id, &Answer::Failed(String::try_from("why").unwrap())),
+            reply(Some(&id), &Answer::Failed(String::try_from("why").unwrap())),
             r#"{"id":"a1","ok":false,"error":"why"}"#
         );
         assert_eq!(
-            reply(&id, &Answer::Climate(Ok(READING))),
+            reply(Some(&id), &Answer::Climate(Ok(READING))),
             r#"{"id":"a1","ok":true,"temperature":23.4,"humidity":56.0}"#
         );
     }

@@ -80,9 +80,11 @@ macro_rules! words {
 
 words! {
     /// Which MQTT is spoken.
-    MqttVersion, "MQTT 3.1.1 is the only version spoken so far" {
+    MqttVersion, "it is not a version that is spoken" {
         /// MQTT 3.1.1, protocol level 4.
         V3_1_1 = "3.1.1",
+        /// MQTT 5, protocol level 5.
+        V5 = "5",
     }
 }
 

@@ -6,4 +6,5 @@ pub mod once;
 pub mod outages;
 pub mod settings;
 pub mod structured;
+pub mod version5;
 pub mod wrong_input;
