@@ -1,0 +1,437 @@
+//! What the drivers do for MQTT 5, and with messages larger than their buffers, over a wire that
+//! pends, splits and stops.
+
+mod common;
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::Poll;
+
+use common::VirtualClock;
+use common::wire::Executor;
+use embedded_io::{ErrorKind, ErrorType};
+use umqtt::{
+    ClientError, Clock, Connect, Error, Event, Oversize, Property, ProtocolError, Publish, Qos,
+    ReasonCode, StreamError, Version, asynch, blocking,
+};
+
+/// One end of a connection, and what a test does at the other.
+#[derive(Clone, Default)]
+struct Wire(Rc<RefCell<Ends>>);
+
+#[derive(Default)]
+struct Ends {
+    clock: VirtualClock,
+    /// From the server.
+    incoming: VecDeque<u8>,
+    /// To the server.
+    written: Vec<u8>,
+    flushed: usize,
+    /// Bytes that one read or write moves at most; 0 for no limit.
+    chunk: usize,
+    /// Every other poll is pending for no reason.
+    pends: bool,
+    pended: bool,
+    /// It takes no more bytes than this, and waits for ever.
+    limit: Option<usize>,
+    /// Something of this end was dropped.
+    is_dropped: bool,
+}
+
+impl Wire {
+    fn new(clock: &VirtualClock, incoming: &[u8]) -> Self {
+        let wire = Wire::default();
+        wire.0.borrow_mut().clock = clock.clone();
+        wire.0.borrow_mut().incoming.extend(incoming);
+        wire
+    }
+
+    fn incoming(&self, bytes: &[u8]) {
+        self.0.borrow_mut().incoming.extend(bytes);
+    }
+
+    fn written(&self) -> Vec<u8> {
+        std::mem::take(&mut self.0.borrow_mut().written)
+    }
+}
+
+impl Ends {
+    fn most(&self, wanted: usize) -> usize {
+        match self.chunk {
+            0 => wanted,
+            chunk => wanted.min(chunk),
+        }
+    }
+
+    fn pends(&mut self) -> bool {
+        self.pended = self.pends && !self.pended;
+        self.pended
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> Option<usize> {
+        assert!(!buffer.is_empty(), "a read without room");
+        if self.incoming.is_empty() {
+            self.clock.starve();
+            return None;
+        }
+        let count = self.most(buffer.len()).min(self.incoming.len());
+        for (to, from) in buffer.iter_mut().zip(self.incoming.drain(..count)) {
+            *to = from;
+        }
+        Some(count)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Option<usize> {
+        let room = self
+            .limit
+            .map_or(usize::MAX, |limit| limit - self.written.len());
+        if room == 0 {
+            self.clock.starve();
+            return None;
+        }
+        let count = self.most(bytes.len()).min(room);
+        self.written.extend(&bytes[..count]);
+        Some(count)
+    }
+}
+
+/// The end a driver holds.
+struct End(Wire);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.0.borrow_mut().is_dropped = true;
+    }
+}
+
+impl ErrorType for End {
+    type Error = ErrorKind;
+}
+
+impl embedded_io_async::Read for End {
+    async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ErrorKind> {
+        poll_fn(|_| {
+            let mut ends = self.0.0.borrow_mut();
+            match ends.pends() {
+                true => Poll::Pending,
+                false => ends
+                    .read(buffer)
+                    .map_or(Poll::Pending, |n| Poll::Ready(Ok(n))),
+            }
+        })
+        .await
+    }
+}
+
+impl embedded_io_async::Write for End {
+    async fn write(&mut self, bytes: &[u8]) -> Result<usize, ErrorKind> {
+        poll_fn(|_| {
+            let mut ends = self.0.0.borrow_mut();
+            match ends.pends() {
+                true => Poll::Pending,
+                false => ends
+                    .write(bytes)
+                    .map_or(Poll::Pending, |n| Poll::Ready(Ok(n))),
+            }
+        })
+        .await
+    }
+
+    async fn flush(&mut self) -> Result<(), ErrorKind> {
+        let mut ends = self.0.0.borrow_mut();
+        ends.flushed = ends.written.len();
+        Ok(())
+    }
+}
+
+impl embedded_io::Read for End {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ErrorKind> {
+        let mut ends = self.0.0.borrow_mut();
+        ends.read(buffer).ok_or_else(|| {
+            ends.clock.advance(1_000);
+            ErrorKind::TimedOut
+        })
+    }
+}
+
+impl embedded_io::Write for End {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, ErrorKind> {
+        let mut ends = self.0.0.borrow_mut();
+        ends.write(bytes).ok_or(ErrorKind::TimedOut)
+    }
+
+    fn flush(&mut self) -> Result<(), ErrorKind> {
+        let mut ends = self.0.0.borrow_mut();
+        ends.flushed = ends.written.len();
+        Ok(())
+    }
+}
+
+const CONNACK: [u8; 5] = [0x20, 3, 0, 0, 0];
+/// A message under no topic and no alias, which is a protocol error.
+const WRONG: [u8; 5] = [0x30, 3, 0, 0, 0];
+const FAREWELL: [u8; 3] = [0xe0, 1, 0x82];
+
+fn v5() -> Connect<'static> {
+    Connect {
+        version: Version::V5,
+        ..Connect::new("a")
+    }
+}
+
+fn leak() -> &'static mut [u8] {
+    Box::leak(vec![0; 128].into_boxed_slice())
+}
+
+fn asynchronous(clock: &VirtualClock) -> asynch::Client<'static, End, VirtualClock> {
+    asynch::Client::new(leak(), leak(), clock.clone())
+}
+
+fn broken<E: std::fmt::Debug + PartialEq>(outcome: Result<Event<'_>, ClientError<E>>) {
+    let expected = Error::Protocol(ProtocolError::NoTopic);
+    assert_eq!(outcome.err(), Some(ClientError::Session(expected)));
+}
+
+#[test]
+fn the_server_hears_what_it_did_wrong() {
+    let clock = VirtualClock::default();
+    let wire = Wire::new(&clock, &[&CONNACK[..], &WRONG].concat());
+    let mut client = blocking::Client::new(leak(), leak(), clock.clone());
+    client.connect(End(wire.clone()), &v5()).unwrap();
+    wire.written();
+    broken(client.receive());
+    assert_eq!(wire.written(), FAREWELL);
+    assert!(wire.0.borrow().flushed == 3 && wire.0.borrow().is_dropped);
+
+    for (chunk, pends) in [(0, false), (1, true)] {
+        let wire = Wire::new(&clock, &[&CONNACK[..], &WRONG].concat());
+        wire.0.borrow_mut().chunk = chunk;
+        wire.0.borrow_mut().pends = pends;
+        let mut client = asynchronous(&clock);
+        let mut executor = Executor::new(&clock, None);
+        executor
+            .run(client.connect(End(wire.clone()), &v5()))
+            .unwrap()
+            .unwrap();
+        wire.written();
+        broken(executor.run(client.receive()).unwrap());
+        assert_eq!(wire.written(), FAREWELL);
+        assert!(wire.0.borrow().flushed == 3 && wire.0.borrow().is_dropped);
+    }
+}
+
+#[test]
+fn a_server_that_does_not_listen_is_told_for_a_second_and_no_longer() {
+    let clock = VirtualClock::default();
+    let wire = Wire::new(&clock, &[&CONNACK[..], &WRONG].concat());
+    let mut client = asynchronous(&clock);
+    let mut executor = Executor::new(&clock, None);
+    executor
+        .run(client.connect(End(wire.clone()), &v5()))
+        .unwrap()
+        .unwrap();
+    wire.written();
+    wire.0.borrow_mut().limit = Some(1);
+    let before = clock.now();
+    broken(executor.run(client.receive()).unwrap());
+    assert_eq!(clock.now(), before.after(1_000));
+    assert_eq!(wire.written(), FAREWELL[..1]);
+}
+
+#[test]
+fn a_cancelled_farewell_is_not_a_lost_error() {
+    for cancel_at in 1.. {
+        let clock = VirtualClock::default();
+        let wire = Wire::new(&clock, &[&CONNACK[..], &WRONG].concat());
+        wire.0.borrow_mut().chunk = 1;
+        let mut client = asynchronous(&clock);
+        let mut executor = Executor::new(&clock, None);
+        executor
+            .run(client.connect(End(wire.clone()), &v5()))
+            .unwrap()
+            .unwrap();
+        wire.written();
+        wire.0.borrow_mut().pends = true;
+        let mut executor = Executor::new(&clock, Some(cancel_at));
+        match executor.run(client.receive()) {
+            Some(outcome) => {
+                broken(outcome);
+                assert!(cancel_at > 3, "{cancel_at}");
+                return;
+            }
+            None => broken(executor.run(client.receive()).unwrap()),
+        }
+        assert_eq!(wire.written(), FAREWELL);
+    }
+}
+
+const METHOD: Property<'static> = Property::AuthenticationMethod("M");
+const AUTH: [u8; 8] = [0xf0, 6, 0x18, 4, 0x15, 0, 1, b'M'];
+
+#[test]
+fn an_authentication_needs_begin() {
+    let connect = Connect {
+        properties: &[METHOD],
+        ..v5()
+    };
+    let clock = VirtualClock::default();
+    let mut executor = Executor::new(&clock, None);
+    let wire = Wire::new(&clock, &AUTH);
+    let mut client = asynchronous(&clock);
+    let outcome = executor
+        .run(client.connect(End(wire.clone()), &connect))
+        .unwrap();
+    assert_eq!(outcome, Err(ClientError::Authentication));
+    assert!(wire.0.borrow().is_dropped);
+
+    let wire = Wire::new(&clock, &AUTH);
+    client.begin(End(wire.clone()), &connect).unwrap();
+    match executor.run(client.receive()).unwrap().unwrap() {
+        Event::Authentication(answer) => {
+            assert_eq!(answer.reason, ReasonCode::CONTINUE_AUTHENTICATION);
+        }
+        other => panic!("{other:?}"),
+    }
+    let reason = ReasonCode::CONTINUE_AUTHENTICATION;
+    client
+        .session_mut()
+        .authenticate(reason, &[METHOD])
+        .unwrap();
+    wire.written();
+    wire.incoming(&CONNACK);
+    assert!(matches!(
+        executor.run(client.receive()),
+        Some(Ok(Event::Connected { .. }))
+    ));
+    assert_eq!(wire.written(), AUTH);
+
+    let wire = Wire::new(&clock, &AUTH);
+    let mut client = blocking::Client::new(leak(), leak(), clock.clone());
+    let outcome = client.connect(End(wire.clone()), &connect);
+    assert_eq!(outcome, Err(ClientError::Authentication));
+    assert!(wire.0.borrow().is_dropped);
+}
+
+/// Where a message is read from: as much at once as `chunk`, pending every other time.
+struct Source {
+    bytes: VecDeque<u8>,
+    chunk: usize,
+    pended: bool,
+}
+
+impl ErrorType for Source {
+    type Error = ErrorKind;
+}
+
+impl embedded_io_async::Read for Source {
+    async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ErrorKind> {
+        poll_fn(|_| {
+            self.pended = !self.pended;
+            match self.pended {
+                true => Poll::Pending,
+                false => Poll::Ready(()),
+            }
+        })
+        .await;
+        let count = buffer.len().min(self.chunk).min(self.bytes.len());
+        for (to, from) in buffer.iter_mut().zip(self.bytes.drain(..count)) {
+            *to = from;
+        }
+        Ok(count)
+    }
+}
+
+#[test]
+fn a_message_read_from_a_source_survives_cancelling_at_every_await() {
+    let payload: Vec<u8> = (0..300_u32).map(|i| i as u8).collect();
+    let message = Publish::new("t", b"<").qos(Qos::AtLeastOnce);
+    let body = [&b"\x00\x01t\x00\x01\x00<"[..], &payload].concat();
+    let expected = [&[0x32, 0xb3, 0x02][..], &body].concat();
+    let run = |cancel_at| {
+        let clock = VirtualClock::default();
+        let wire = Wire::new(&clock, &CONNACK);
+        let mut client = asynchronous(&clock);
+        let mut executor = Executor::new(&clock, None);
+        executor
+            .run(client.connect(End(wire.clone()), &v5()))
+            .unwrap()
+            .unwrap();
+        wire.written();
+        wire.0.borrow_mut().chunk = 33;
+        wire.0.borrow_mut().pends = true;
+        let mut executor = Executor::new(&clock, cancel_at);
+        let begun = executor.run(client.publish_stream(&message, payload.len()));
+        assert!(begun.is_none_or(|begun| begun.is_ok()));
+        let mut source = Source {
+            bytes: payload.iter().copied().collect(),
+            chunk: 20,
+            pended: false,
+        };
+        // Again, as its docs say, when it was cancelled.
+        while executor.run(client.stream_from(&mut source)).is_none() {}
+        assert_eq!(wire.written(), expected, "{cancel_at:?}");
+        let pending = executor.pending;
+        wire.incoming(&[0x40, 2, 0, 1]);
+        let mut executor = Executor::new(&clock, None);
+        match executor.run(client.receive()).unwrap().unwrap() {
+            Event::Published(identifier, _) => assert_eq!(identifier.value(), 1),
+            other => panic!("{other:?}"),
+        }
+        pending
+    };
+    let pending = run(None);
+    assert!(pending > 30, "{pending}");
+    for cancel_at in 1..=pending {
+        run(Some(cancel_at));
+    }
+}
+
+#[test]
+fn a_source_that_ends_early_leaves_the_message_waiting() {
+    let clock = VirtualClock::default();
+    let wire = Wire::new(&clock, &CONNACK);
+    let mut client = blocking::Client::new(leak(), leak(), clock.clone());
+    client.connect(End(wire.clone()), &v5()).unwrap();
+    client.publish_stream(&Publish::new("t", b""), 10).unwrap();
+    let outcome = client.stream_from(&mut &b"12345"[..]);
+    assert_eq!(outcome, Err(StreamError::Ended));
+    assert_eq!(client.session().stream_missing(), 5);
+    wire.written();
+    let mut rest = &b"67890..."[..];
+    client.stream_from(&mut rest).unwrap();
+    assert_eq!(wire.written(), b"\x30\x0e\x00\x01t\x001234567890");
+    assert_eq!(
+        rest, b"...",
+        "what is not of the message stays in the source"
+    );
+}
+
+#[test]
+fn pieces_come_through_the_drivers() {
+    let clock = VirtualClock::default();
+    let large = [&[0x30, 0xcc, 0x01, 0, 1, b't', 0][..], &[7; 200]].concat();
+    let wire = Wire::new(&clock, &[&CONNACK[..], &large].concat());
+    let connect = Connect {
+        oversize: Oversize::Stream,
+        ..v5()
+    };
+    let mut client = asynchronous(&clock);
+    let mut executor = Executor::new(&clock, None);
+    executor
+        .run(client.connect(End(wire), &connect))
+        .unwrap()
+        .unwrap();
+    let mut heard = 0;
+    while heard < 200 {
+        match executor.run(client.receive()).unwrap().unwrap() {
+            Event::Chunk(chunk) => {
+                assert_eq!((chunk.message.topic, chunk.offset), ("t", heard));
+                heard += chunk.message.payload.len();
+                assert_eq!(chunk.is_last(), heard == 200);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
