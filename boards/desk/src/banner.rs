@@ -6,12 +6,14 @@ use std::path::Path;
 use monster::identity::DeviceId;
 use monster::settings::{BrokerUrl, Scheme, Settings};
 
+use crate::pins::wiring::Wiring;
 use crate::style::{FAINT, STRONG, TYPE};
 
 /// What the banner tells of.
 pub struct Banner<'a> {
     pub id: &'a DeviceId,
     pub settings: &'a Settings,
+    pub wiring: &'a Wiring,
     /// The broker was started by this program.
     pub own_broker: bool,
     /// `monster send` finds the broker by itself.
@@ -62,13 +64,18 @@ impl fmt::Display for Banner<'_> {
         }
         if self.has_keys {
             write!(f, "Keys:\n ")?;
-            for (key, meaning) in [
-                ("b", "press the button"),
-                ("l", "hold it"),
-                ("↑ ↓", "temperature"),
-                ("n", "network off, on"),
-                ("q", "quit"),
+            let simulates_button = self.wiring.button.is_none();
+            let simulates_sensor = self.wiring.sensor.is_none();
+            for (key, meaning, works) in [
+                ("b", "press the button", simulates_button),
+                ("l", "hold it", simulates_button),
+                ("↑ ↓", "temperature", simulates_sensor),
+                ("n", "network off, on", true),
+                ("q", "quit", true),
             ] {
+                if !works {
+                    continue;
+                }
                 write!(f, " {TYPE}{key}{TYPE:#} {meaning}  ")?;
             }
             writeln!(f)?;
@@ -201,6 +208,7 @@ mod tests {
         let text = Banner {
             id: &DeviceId::parse("a1").unwrap(),
             settings: &all,
+            wiring: &Wiring::default(),
             own_broker,
             send_finds_broker: own_broker,
             state: Path::new("/state"),

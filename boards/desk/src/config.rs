@@ -11,6 +11,8 @@ use monster::settings::{BrokerUrl, Scheme, Settings, TABLE};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::pins::wiring::Wiring;
+
 /// The file that is read when none is named.
 pub const DEFAULT_FILE: &str = "monster.toml";
 
@@ -61,6 +63,8 @@ impl Flag {
 #[derive(Debug)]
 pub struct Config {
     pub settings: Settings,
+    /// Where its pins are.
+    pub wiring: Wiring,
     /// The file that was read, if there was one.
     pub file: Option<PathBuf>,
     /// What is probably a mistake, but harmless.
@@ -130,20 +134,18 @@ impl Sources {
         for layer in [from_file, from_environment, from_flags.collect()] {
             apply(&mut settings, layer, &mut problems);
         }
-        if problems.is_empty()
-            && let Err(conflict) = settings.validate()
-        {
-            problems.push(Problem::new("", conflict));
+        if !problems.is_empty() {
+            return Err(problems);
         }
-        if problems.is_empty() {
-            Ok(Config {
-                settings,
-                file,
-                warnings,
-            })
-        } else {
-            Err(problems)
-        }
+        let in_all = |error: &dyn fmt::Display| vec![Problem::new("", error)];
+        settings.validate().map_err(|conflict| in_all(&conflict))?;
+        let wiring = Wiring::of(&settings).map_err(|error| in_all(&error))?;
+        Ok(Config {
+            settings,
+            wiring,
+            file,
+            warnings,
+        })
     }
 
     fn file_to_read(&self) -> Option<PathBuf> {

@@ -1,7 +1,8 @@
 //! The binary `monster`: this computer as a device.
 //!
 //! It is a thin shell round the device core: [`run`] is the loop; [`transport`] and [`link`] are its
-//! connection, [`pins`] and [`keys`] its hands, [`store`] its memory. [`config`] reads settings.
+//! connection, [`pins`] and [`keys`] its hands, [`store`] its memory; [`notify`] tells systemd that it
+//! is well. [`config`] reads settings.
 //! What a device does is in the crate `monster` alone.
 
 #![forbid(unsafe_code)]
@@ -16,6 +17,8 @@ mod console;
 mod identity;
 mod keys;
 mod link;
+#[cfg_attr(not(target_os = "linux"), path = "no_notify.rs")]
+mod notify;
 mod pins;
 mod run;
 #[cfg(test)]

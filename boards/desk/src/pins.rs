@@ -1,171 +1,195 @@
-//! The pins this computer does not have: a switch, a button, and a sensor of temperature and
-//! humidity that answers in pulses, as a real one does.
+//! The device's pins. Each is simulated, or one that Linux has; the settings say which ([`wiring`]).
+//! What differs between the two is here, so that the loop sees pins.
 
-use std::collections::VecDeque;
+mod blink;
+#[cfg_attr(not(target_os = "linux"), path = "pins/no_gpio.rs")]
+mod gpio;
+mod iio;
+mod sim;
+pub mod wiring;
 
-use monster::dht::{self, Kind, PULSES, Reading};
+use std::future::pending;
+
+use monster::dht::{Reading, SensorError};
 use monster::settings::value::ClimateKind;
-use umqtt::Instant;
+use umqtt::{Clock as _, Instant, Timer as _};
 
-/// How long `b` holds the button, in milliseconds: longer than the device's debounce.
-const PRESS_MS: u64 = 70;
-/// How long `l` does: longer than a long press.
-const HOLD_MS: u64 = 1200;
-/// How long it is up before the next press, in milliseconds: longer than the debounce too.
-const RELEASE_MS: u64 = 70;
-/// What the up and down keys change, in tenths of a degree: more than the device leaves unsaid.
-const STEP: i16 = 5;
-/// Where the up and down keys stop: what every kind of sensor can measure.
-const TEMPERATURES: (i16, i16) = (0, 500);
+use crate::clock::Clock;
+use blink::Blink;
+use wiring::{Pin, PinError, Wiring};
 
-/// The simulated pins.
-#[derive(Debug)]
+/// All pins of a device.
 pub struct Pins {
-    sensor: Option<Kind>,
-    reading: Reading,
-    /// The button's edges to come: when, and whether it is down then.
-    edges: VecDeque<(Instant, bool)>,
+    switch: Option<gpio::Output>,
+    led: Option<Led>,
+    pub button: Button,
+    pub sensor: Sensor,
 }
 
 impl Pins {
-    /// Pins with this sensor. Until somebody changes it, it is 23.4 °C and 56.0 %.
-    pub fn new(sensor: ClimateKind) -> Self {
-        Pins {
-            sensor: match sensor {
-                ClimateKind::Dht11 => Some(Kind::Dht11),
-                ClimateKind::Dht22 => Some(Kind::Dht22),
-                ClimateKind::None => None,
-            },
-            reading: Reading {
-                temperature: 234,
-                humidity: 560,
-            },
-            edges: VecDeque::new(),
-        }
-    }
-
-    /// The sensor's answer; no pulses if there is no sensor.
-    pub fn measure(&self) -> Vec<u16> {
-        self.sensor.map_or_else(Vec::new, |kind| {
-            let pulses: [u16; PULSES] = dht::encode(kind, self.reading);
-            pulses.to_vec()
+    /// Finds the pins, and takes those that are inputs.
+    ///
+    /// # Errors
+    /// The first pin that is not there, or that somebody else has.
+    pub fn open(wiring: &Wiring, kind: ClimateKind) -> Result<Self, PinError> {
+        let output = |pin: Pin, line: &Option<_>| {
+            let found = line.as_ref().map(gpio::Output::find).transpose();
+            found.map_err(|why| PinError::new(pin, line, why))
+        };
+        let button = match &wiring.button {
+            None => Button::Simulated(sim::Button::default()),
+            Some(line) => Button::Line(
+                gpio::Input::take(line)
+                    .map_err(|why| PinError::new(Pin::Button, &wiring.button, why))?,
+            ),
+        };
+        let sensor = match &wiring.sensor {
+            // Nobody will ask it.
+            _ if kind == ClimateKind::None => Sensor::Simulated(sim::Sensor::new(kind)),
+            None => Sensor::Simulated(sim::Sensor::new(kind)),
+            Some(device) => Sensor::Iio(
+                iio::Sensor::find(&device.folder)
+                    .map_err(|why| PinError::new(Pin::Sensor, &wiring.sensor, why))?,
+            ),
+        };
+        Ok(Pins {
+            switch: output(Pin::Switch, &wiring.switch)?,
+            led: output(Pin::Led, &wiring.led)?.map(Led::new),
+            button,
+            sensor,
         })
     }
 
-    /// Makes it warmer, or colder; returns what it is now.
-    pub fn change_temperature(&mut self, warmer: bool) -> Reading {
-        let step = if warmer { STEP } else { -STEP };
-        let (coldest, warmest) = TEMPERATURES;
-        self.reading.temperature = (self.reading.temperature + step).clamp(coldest, warmest);
-        self.reading
+    /// Sets the switch's level. Its pin is an output from the first time on.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn set_switch(&mut self, high: bool) -> Result<(), String> {
+        self.switch.as_mut().map_or(Ok(()), |line| line.set(high))
     }
 
-    /// Somebody presses the button for a moment.
-    pub fn press(&mut self, now: Instant) {
-        self.hold_for(PRESS_MS, now);
-    }
-
-    /// Somebody holds the button.
-    pub fn hold(&mut self, now: Instant) {
-        self.hold_for(HOLD_MS, now);
-    }
-
-    /// A key that comes while the last one is still at work is held back for its turn, but only one
-    /// is: a key that repeats itself must not press on for minutes.
-    fn hold_for(&mut self, duration: u64, now: Instant) {
-        if self.edges.len() > 2 {
-            return;
+    /// Somebody wants to see which device this is.
+    pub fn identify(&mut self, now: Instant) {
+        if let Some(led) = &mut self.led {
+            led.blink.start(now);
         }
-        let last = self.edges.back();
-        let down = last.map_or(now, |(up, _)| now.max(up.after(RELEASE_MS)));
-        self.edges.push_back((down, true));
-        self.edges.push_back((down.after(duration), false));
     }
 
-    /// Nobody presses the button any more.
-    pub fn let_go(&mut self) {
-        self.edges.clear();
+    /// Shows on the status LED how the device is.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn show(&mut self, is_online: bool, now: Instant) -> Result<(), String> {
+        self.led
+            .as_mut()
+            .map_or(Ok(()), |led| led.show(is_online, now))
     }
 
-    /// When the button moves next.
-    pub fn deadline(&self) -> Option<Instant> {
-        self.edges.front().map(|(at, _)| *at)
+    /// When the status LED changes by itself.
+    pub fn deadline(&self, now: Instant) -> Option<Instant> {
+        self.led.as_ref()?.blink.deadline(now)
     }
 
-    /// Whether the button is down, if it has moved by now; ask until it has not.
-    pub fn button_edge(&mut self, now: Instant) -> Option<bool> {
-        let (_, pressed) = self.edges.pop_front_if(|(at, _)| *at <= now)?;
-        Some(pressed)
+    /// A device starts, with a clock of its own; returns whether its button is down.
+    pub fn start(&mut self) -> bool {
+        if let Some(led) = &mut self.led {
+            led.blink = Blink::default();
+        }
+        match &mut self.button {
+            Button::Simulated(button) => {
+                button.let_go();
+                false
+            }
+            Button::Line(line) => line.is_active(),
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// A status LED: lit while there is no broker, and blinking to show which device this is.
+struct Led {
+    line: gpio::Output,
+    blink: Blink,
+    lit: Option<bool>,
+}
 
-    fn at(milliseconds: u64) -> Instant {
-        Instant::from_millis(milliseconds)
-    }
-
-    /// When the button goes down and up until it rests.
-    fn edges(pins: &mut Pins) -> Vec<(u64, bool)> {
-        let mut edges = Vec::new();
-        while let Some(deadline) = pins.deadline() {
-            let pressed = pins.button_edge(deadline).unwrap();
-            edges.push((deadline.as_millis(), pressed));
+impl Led {
+    fn new(line: gpio::Output) -> Self {
+        Led {
+            line,
+            blink: Blink::default(),
+            lit: None,
         }
-        edges
     }
 
-    #[test]
-    fn the_sensor_says_23_4_and_56_0_until_a_key_changes_it() {
-        let mut pins = Pins::new(ClimateKind::Dht22);
-        let measure = |pins: &Pins, kind| dht::decode(kind, &pins.measure()).unwrap();
-        let reading = measure(&pins, Kind::Dht22);
-        assert_eq!((reading.temperature, reading.humidity), (234, 560));
-        assert_eq!(measure(&pins, Kind::Dht22), reading);
-        pins.change_temperature(true);
-        pins.change_temperature(true);
-        pins.change_temperature(false);
-        assert_eq!(measure(&pins, Kind::Dht22).temperature, 239);
-
-        let dht11 = measure(&Pins::new(ClimateKind::Dht11), Kind::Dht11);
-        assert_eq!((dht11.temperature, dht11.humidity), (234, 560));
-        assert!(Pins::new(ClimateKind::None).measure().is_empty());
+    fn show(&mut self, is_online: bool, now: Instant) -> Result<(), String> {
+        let lit = self.blink.change(!is_online, now);
+        if self.lit.replace(lit) == Some(lit) {
+            return Ok(());
+        }
+        self.line.set(lit)
     }
+}
 
-    #[test]
-    fn the_temperature_stays_within_what_a_sensor_can_measure() {
-        for kind in [ClimateKind::Dht11, ClimateKind::Dht22] {
-            let mut pins = Pins::new(kind);
-            for warmer in [true, false] {
-                for _ in 0..1000 {
-                    pins.change_temperature(warmer);
-                }
-                let kind = pins.sensor.unwrap();
-                assert!(dht::decode(kind, &pins.measure()).is_ok());
+/// The button.
+pub enum Button {
+    Simulated(sim::Button),
+    Line(gpio::Input),
+}
+
+impl Button {
+    /// Waits for the next edge; returns whether the button is down.
+    ///
+    /// Cancelling it loses no edge.
+    ///
+    /// # Errors
+    /// What the system says; no edges come after that.
+    pub async fn edge(&mut self, clock: &Clock) -> Result<bool, String> {
+        match self {
+            Button::Simulated(button) => {
+                let Some(deadline) = button.deadline() else {
+                    return pending().await;
+                };
+                clock.wait_until(deadline).await;
+                Ok(button.edge(clock.now()).unwrap_or(false))
+            }
+            Button::Line(line) => line.edge().await,
+        }
+    }
+}
+
+/// The sensor.
+pub enum Sensor {
+    Simulated(sim::Sensor),
+    Iio(iio::Sensor),
+}
+
+impl Sensor {
+    /// Asks it. A simulated one answers at once, with pulses; of another the answer comes from
+    /// [`reading`](Self::reading).
+    pub fn measure(&mut self) -> Option<Vec<u16>> {
+        match self {
+            Sensor::Simulated(sensor) => Some(sensor.pulses()),
+            Sensor::Iio(sensor) => {
+                sensor.measure();
+                None
             }
         }
     }
 
-    #[test]
-    fn a_press_is_short_and_a_hold_is_long() {
-        let mut pins = Pins::new(ClimateKind::None);
-        pins.press(at(1000));
-        assert_eq!(pins.button_edge(at(999)), None);
-        assert_eq!(edges(&mut pins), [(1000, true), (1070, false)]);
-        pins.hold(at(2000));
-        assert_eq!(edges(&mut pins), [(2000, true), (3200, false)]);
-    }
-
-    #[test]
-    fn two_presses_in_a_row_are_two_and_a_key_that_repeats_itself_is_not_more() {
-        let mut pins = Pins::new(ClimateKind::None);
-        pins.press(at(0));
-        assert_eq!(pins.button_edge(at(0)), Some(true));
-        for repeated in 1..50 {
-            pins.press(at(repeated));
+    /// Waits for the answer, if one is to come.
+    ///
+    /// Cancelling it loses nothing.
+    pub async fn reading(&mut self) -> Result<Reading, Fault> {
+        match self {
+            Sensor::Simulated(_) => pending().await,
+            Sensor::Iio(sensor) => sensor.reading().await,
         }
-        assert_eq!(edges(&mut pins), [(70, false), (140, true), (210, false)]);
     }
+}
+
+/// Why there is no reading: for the device, and in words.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Fault {
+    pub error: SensorError,
+    pub why: String,
 }

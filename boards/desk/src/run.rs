@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use monster::device::{Device, Input, Output, RECEIVE_BUFFER, ResetReason, SEND_BUFFER, Start};
+use monster::dht::Reading;
 use monster::identity::DeviceId;
 use monster::memory::Memory;
 use monster::settings::Settings;
@@ -16,7 +17,8 @@ use crate::console::Console;
 use crate::identity::random_bytes;
 use crate::keys::{Key, Keys, give_terminal_back};
 use crate::link::{Link, LinkEvent};
-use crate::pins::Pins;
+use crate::notify::Notifier;
+use crate::pins::{Button, Fault, Pins, Sensor};
 use crate::signals::{Signal, Signals};
 use crate::store::Store;
 use crate::style::{GOOD, STRONG};
@@ -46,38 +48,39 @@ enum End {
 
 impl Board {
     /// Runs the device until somebody stops it. A restart is one within this process.
-    pub async fn run(self, mut keys: Option<Keys>) {
-        let mut signals = Signals::listen();
-        let mut pins = Pins::new(self.settings.climate.kind);
+    pub async fn run(self, pins: Pins, keys: Option<Keys>, notifier: Notifier) {
+        let mut world = World {
+            pins,
+            keys,
+            notifier,
+            signals: Signals::listen(),
+        };
         let mut reset = ResetReason::PowerOn;
-        while let End::Restart(reason) = self
-            .run_once(reset, &mut pins, &mut keys, &mut signals)
-            .await
-        {
+        while let End::Restart(reason) = self.run_once(reset, &mut world).await {
             reset = reason;
         }
     }
 
-    async fn run_once(
-        &self,
-        reset: ResetReason,
-        pins: &mut Pins,
-        keys: &mut Option<Keys>,
-        signals: &mut Signals,
-    ) -> End {
+    async fn run_once(&self, reset: ResetReason, world: &mut World) -> End {
+        let World {
+            pins,
+            keys,
+            notifier,
+            signals,
+        } = world;
         let clock = Clock::new();
-        // Its times were those of the last device.
-        pins.let_go();
         let mut receive = [0; RECEIVE_BUFFER];
         let mut send = [0; SEND_BUFFER];
-        let start = self.start(reset);
+        let start = self.start(reset, pins.start());
         let mut running = Running {
             board: self,
             device: Device::new(start, &mut receive, &mut send, clock.now()),
             link: Link::Down,
             network: true,
             pins,
+            notifier,
             clock,
+            sensor_fault: None,
             log: Vec::new(),
             stopping: None,
         };
@@ -89,9 +92,12 @@ impl Board {
             if let Some(end) = end {
                 return end;
             }
+            running.show();
             let wake = running.wake();
             tokio::select! {
                 event = running.link.event(&mut running.device) => running.link_event(event),
+                edge = running.pins.button.edge(&running.clock) => running.button_edge(edge),
+                reading = running.pins.sensor.reading() => running.sensor_reading(reading),
                 key = next_key(keys) => match key {
                     Some(Key::Quit) => running.stop(),
                     Some(Key::Interrupt) => running.interrupted(),
@@ -104,13 +110,10 @@ impl Board {
                 },
                 () = sleep_until(wake.unwrap_or_else(SystemInstant::now)), if wake.is_some() => {}
             }
-            while let Some(pressed) = running.pins.button_edge(running.clock.now()) {
-                running.tell(Input::Button { pressed });
-            }
         }
     }
 
-    fn start(&self, reset: ResetReason) -> Start {
+    fn start(&self, reset: ResetReason, button_pressed: bool) -> Start {
         let mut warnings = Vec::new();
         let mut memory = Memory::default();
         for (key, bytes) in self.store.load(&mut warnings) {
@@ -130,9 +133,17 @@ impl Board {
             reset,
             boots,
             memory,
-            button_pressed: false,
+            button_pressed,
         }
     }
+}
+
+/// What outlives a device that starts anew.
+struct World {
+    pins: Pins,
+    keys: Option<Keys>,
+    notifier: Notifier,
+    signals: Signals,
 }
 
 async fn next_key(keys: &mut Option<Keys>) -> Option<Key> {
@@ -150,7 +161,10 @@ struct Running<'a, 'b> {
     /// Whether the simulated network is there.
     network: bool,
     pins: &'a mut Pins,
+    notifier: &'a mut Notifier,
     clock: Clock,
+    /// What was said last of a sensor that does not answer.
+    sensor_fault: Option<String>,
     /// Lines that are still to be printed, and when they came.
     log: Vec<(SystemInstant, LogLevel, String)>,
     /// Since when the device is asked to stop.
@@ -180,13 +194,11 @@ impl Running<'_, '_> {
             match output {
                 Output::Connect => self.link.open(&self.board.endpoint),
                 Output::Close => self.link.close().await,
-                Output::Switch { level } => {
-                    let level = if level { "high" } else { "low" };
-                    self.say(LogLevel::Debug, format_args!("the switch's pin is {level}"));
-                }
+                Output::Switch { level } => self.switch(level),
                 Output::Measure => {
-                    let pulses = self.pins.measure();
-                    self.tell(Input::Pulses(&pulses));
+                    if let Some(pulses) = self.pins.sensor.measure() {
+                        self.tell(Input::Pulses(&pulses));
+                    }
                 }
                 Output::Save(record) => {
                     let saved = self.board.store.save(record.key, &record.bytes);
@@ -202,6 +214,7 @@ impl Running<'_, '_> {
                     let id = &self.board.id;
                     let text = format!("\x07{STRONG}{GOOD}*** this is {id} ***{GOOD:#}{STRONG:#}");
                     self.say(LogLevel::Info, text);
+                    self.pins.identify(self.clock.now());
                 }
                 Output::Log(line) => self.say(line.level, line.text),
                 Output::Restart(reason) => {
@@ -214,6 +227,30 @@ impl Running<'_, '_> {
                 }
             }
         }
+    }
+
+    fn switch(&mut self, high: bool) {
+        let level = if high { "high" } else { "low" };
+        match self.pins.set_switch(high) {
+            Ok(()) => self.say(LogLevel::Debug, format_args!("the switch's pin is {level}")),
+            Err(error) => self.say(
+                LogLevel::Error,
+                format_args!("the switch's pin cannot be {level}: {error}"),
+            ),
+        }
+    }
+
+    /// Shows how the device is, to people and to systemd. Only a device that has had its turn is shown.
+    fn show(&mut self) {
+        let is_online = self.device.is_online();
+        if let Err(error) = self.pins.show(is_online, self.clock.now()) {
+            self.say(LogLevel::Error, format_args!("the status LED: {error}"));
+        }
+        self.notifier.turned(if is_online {
+            "connected to the broker"
+        } else {
+            "no connection to the broker"
+        });
     }
 
     /// When the log is to be printed.
@@ -234,13 +271,14 @@ impl Running<'_, '_> {
 
     /// When something is due, if nothing happens before.
     fn wake(&self) -> Option<SystemInstant> {
-        let due = [self.device.deadline(), self.pins.deadline()];
-        let due = due.into_iter().flatten().min();
+        let leds = self.pins.deadline(self.clock.now());
+        let due = [self.device.deadline(), leds].into_iter().flatten().min();
         let stop = self.stopping.map(|since| since + STOP_TIMEOUT);
         [
             due.map(|due| self.clock.system(due)),
             stop,
             self.log_deadline(),
+            self.notifier.deadline(),
         ]
         .into_iter()
         .flatten()
@@ -258,18 +296,48 @@ impl Running<'_, '_> {
         }
     }
 
+    fn button_edge(&mut self, edge: Result<bool, String>) {
+        match edge {
+            Ok(pressed) => self.tell(Input::Button { pressed }),
+            Err(error) => self.say(
+                LogLevel::Error,
+                format_args!("the button is not heard any more: {error}"),
+            ),
+        }
+    }
+
+    fn sensor_reading(&mut self, reading: Result<Reading, Fault>) {
+        let fault = reading.as_ref().err().map(|fault| fault.why.clone());
+        if let Some(why) = fault
+            .as_ref()
+            .filter(|why| self.sensor_fault.as_ref() != Some(why))
+        {
+            self.say(LogLevel::Warn, format_args!("sensor: {why}"));
+        }
+        self.sensor_fault = fault;
+        self.tell(Input::Reading(reading.map_err(|fault| fault.error)));
+    }
+
     fn key(&mut self, key: Key) {
         let now = self.clock.now();
         match key {
-            Key::Press => self.pins.press(now),
-            Key::Hold => self.pins.hold(now),
+            Key::Press | Key::Hold => {
+                if let Button::Simulated(button) = &mut self.pins.button {
+                    match key {
+                        Key::Press => button.press(now),
+                        _ => button.hold(now),
+                    }
+                }
+            }
             Key::Warmer | Key::Colder => {
-                let reading = self.pins.change_temperature(key == Key::Warmer);
-                let celsius = reading.celsius();
-                self.say(
-                    LogLevel::Info,
-                    format_args!("the sensor is at {celsius} °C"),
-                );
+                if let Sensor::Simulated(sensor) = &mut self.pins.sensor {
+                    let reading = sensor.change_temperature(key == Key::Warmer);
+                    let celsius = reading.celsius();
+                    self.say(
+                        LogLevel::Info,
+                        format_args!("the sensor is at {celsius} °C"),
+                    );
+                }
             }
             Key::Network => {
                 self.network = !self.network;
@@ -294,6 +362,7 @@ impl Running<'_, '_> {
     fn stop(&mut self) {
         if self.stopping.is_none() {
             self.stopping = Some(SystemInstant::now());
+            self.notifier.stopping();
             self.say(LogLevel::Info, "stopping");
             self.tell(Input::Stop);
         }

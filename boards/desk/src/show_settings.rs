@@ -5,6 +5,7 @@ use std::fmt::Write;
 use monster::settings::{Setting, Settings, TABLE};
 
 use crate::config::Config;
+use crate::pins::wiring;
 use crate::style::{FAINT, GOOD, STRONG};
 
 /// All settings, one after the other: key, value, default; then what it is for, and what is allowed.
@@ -47,7 +48,10 @@ fn entry(page: &mut String, setting: &Setting, settings: &Settings, width: usize
     };
     let _ = writeln!(page, "{value}  {FAINT}({default}){FAINT:#}");
     let _ = writeln!(page, "{:width$}  {}", "", setting.meaning());
-    let allowed = setting.allowed();
+    let allowed = match wiring::allowed(key) {
+        Some(pins) => pins.to_owned(),
+        None => setting.allowed().to_string(),
+    };
     let _ = writeln!(page, "{:width$}  {FAINT}allowed: {allowed}{FAINT:#}", "");
 }
 

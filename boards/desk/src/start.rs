@@ -14,6 +14,8 @@ use crate::config::{Config, STATE_VARIABLE, Sources, variable};
 use crate::console::Console;
 use crate::identity::{MACHINE_ID, own_id};
 use crate::keys::Keys;
+use crate::notify::Notifier;
+use crate::pins::Pins;
 use crate::run::Board;
 use crate::send;
 use crate::state::{StateFolder, default_folder};
@@ -41,6 +43,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     };
     let Config {
         mut settings,
+        wiring,
         mut warnings,
         ..
     } = config.load()?;
@@ -70,10 +73,12 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(Failure::failed)?;
+    let pins = Pins::open(&wiring, settings.climate.kind).map_err(Failure::failed)?;
     let keys = Keys::listen();
     let banner = Banner {
         id: &id,
         settings: &settings,
+        wiring: &wiring,
         own_broker: own_broker.is_some(),
         send_finds_broker: send::broker(Sources::default()).is_ok_and(|b| b == settings.broker),
         state: state.path(),
@@ -91,7 +96,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         store: Store::new(state.path()),
         console,
     };
-    runtime.block_on(board.run(keys));
+    runtime.block_on(board.run(pins, keys, Notifier::of_environment()));
     // A name that is still being looked up must not hold up the end.
     runtime.shutdown_background();
     Ok(())

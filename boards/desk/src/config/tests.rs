@@ -225,6 +225,17 @@ fn values_that_exclude_each_other_are_found_across_sources() {
 }
 
 #[test]
+fn a_pin_that_this_computer_has_not_is_refused() {
+    let pins = "switch.gpio = \"sim\"\nclimate.gpio = \"iio:device0\"\n";
+    let wiring = load(pins, &[], &[]).unwrap().wiring;
+    assert!(wiring.switch.is_none() && wiring.sensor.is_some());
+    let problems = load("", &[], &[("switch.gpio", "5")]).unwrap_err();
+    assert_eq!(problems.len(), 1);
+    let expected = "switch.gpio = \"5\": this computer has no such pin; allowed: sim";
+    assert!(problems[0].starts_with(expected), "{problems:?}");
+}
+
+#[test]
 fn a_stronger_url_with_a_user_replaces_the_weaker_user_and_password() {
     let file = "broker.user = \"file\"\nbroker.password = \"secret\"\n";
     let login = |flags: &[(&str, &str)]| {
