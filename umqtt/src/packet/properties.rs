@@ -13,67 +13,70 @@ use table::id;
 use wire::Value;
 
 /// A property of a packet (MQTT 5, table 2-4). Strings and binary data: up to 65,535 bytes.
+// With the identifiers for discriminants, the compiler sees that most of the matches below do the
+// same thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Property<'a> {
     /// Whether the payload is UTF-8; `false` says nothing of it. Of a message or will.
-    PayloadFormatIndicator(bool),
+    PayloadFormatIndicator(bool) = 0x01,
     /// Seconds after which the message is of no use. Of a message or will.
-    MessageExpiryInterval(u32),
+    MessageExpiryInterval(u32) = 0x02,
     /// What the payload is, in words of the application's own. Of a message or will.
-    ContentType(&'a str),
+    ContentType(&'a str) = 0x03,
     /// The topic name an answer goes to. Of a message or will.
-    ResponseTopic(&'a str),
+    ResponseTopic(&'a str) = 0x08,
     /// What an answer is to carry, too. Of a message or will.
-    CorrelationData(&'a [u8]),
+    CorrelationData(&'a [u8]) = 0x09,
     /// 1 to 268,435,455: in SUBSCRIBE, a number for the subscription; in a message that came in,
     /// those of all subscriptions it came by.
-    SubscriptionIdentifier(u32),
+    SubscriptionIdentifier(u32) = 0x0b,
     /// Seconds that the session outlives the connection: 0xffff_ffff for ever. Of CONNECT,
     /// CONNACK, and the DISCONNECT of a client.
-    SessionExpiryInterval(u32),
+    SessionExpiryInterval(u32) = 0x11,
     /// The client identifier the server made up. Of CONNACK.
-    AssignedClientIdentifier(&'a str),
+    AssignedClientIdentifier(&'a str) = 0x12,
     /// Seconds, in the place of those the client asked for. Of CONNACK.
-    ServerKeepAlive(u16),
+    ServerKeepAlive(u16) = 0x13,
     /// The name of the authentication method. Of CONNECT, CONNACK and AUTH.
-    AuthenticationMethod(&'a str),
+    AuthenticationMethod(&'a str) = 0x15,
     /// What the authentication method says. Of CONNECT, CONNACK and AUTH.
-    AuthenticationData(&'a [u8]),
+    AuthenticationData(&'a [u8]) = 0x16,
     /// Whether the server may send reason strings and user properties with every packet. Of
     /// CONNECT; without it, it may.
-    RequestProblemInformation(bool),
+    RequestProblemInformation(bool) = 0x17,
     /// Seconds the server waits before it publishes the will. Of a will.
-    WillDelayInterval(u32),
+    WillDelayInterval(u32) = 0x18,
     /// Whether the client asks for response information. Of CONNECT.
-    RequestResponseInformation(bool),
+    RequestResponseInformation(bool) = 0x19,
     /// What response topics are to begin with. Of CONNACK.
-    ResponseInformation(&'a str),
+    ResponseInformation(&'a str) = 0x1a,
     /// Another server to use. Of CONNACK and the DISCONNECT of a server.
-    ServerReference(&'a str),
+    ServerReference(&'a str) = 0x1c,
     /// Text for people, for diagnosis. Of every answer, DISCONNECT and AUTH.
-    ReasonString(&'a str),
+    ReasonString(&'a str) = 0x1f,
     /// Messages of QoS 1 and 2, 1 or more, that the sender of this takes at once without having
     /// acknowledged one. Of CONNECT and CONNACK.
-    ReceiveMaximum(u16),
+    ReceiveMaximum(u16) = 0x21,
     /// The highest topic alias the sender of this takes. Of CONNECT and CONNACK.
-    TopicAliasMaximum(u16),
+    TopicAliasMaximum(u16) = 0x22,
     /// 1 or more: a number for the topic name. Of a message.
-    TopicAlias(u16),
+    TopicAlias(u16) = 0x23,
     /// The highest QoS the server takes: 0 or 1. Of CONNACK; without it, 2.
-    MaximumQos(Qos),
+    MaximumQos(Qos) = 0x24,
     /// Whether the server takes retained messages. Of CONNACK; without it, it does.
-    RetainAvailable(bool),
+    RetainAvailable(bool) = 0x25,
     /// A name and a value, of the application's own. Of every packet, as often as you like.
-    UserProperty(&'a str, &'a str),
+    UserProperty(&'a str, &'a str) = 0x26,
     /// Bytes of the largest packet, 1 or more, that the sender of this takes. Of CONNECT and
     /// CONNACK.
-    MaximumPacketSize(u32),
+    MaximumPacketSize(u32) = 0x27,
     /// Whether the server takes wildcards in filters. Of CONNACK; without it, it does.
-    WildcardSubscriptionAvailable(bool),
+    WildcardSubscriptionAvailable(bool) = 0x28,
     /// Whether the server takes subscription identifiers. Of CONNACK; without it, it does.
-    SubscriptionIdentifierAvailable(bool),
+    SubscriptionIdentifierAvailable(bool) = 0x29,
     /// Whether the server takes shared subscriptions. Of CONNACK; without it, it does.
-    SharedSubscriptionAvailable(bool),
+    SharedSubscriptionAvailable(bool) = 0x2a,
 }
 
 impl<'a> Property<'a> {
