@@ -74,11 +74,23 @@ struct Features {
     target: (u32, u32),
 }
 
-const FEATURES: [Features; 1] = [Features {
-    name: "3.1.1",
-    options: &[],
-    target: (4_000, 900),
-}];
+const FEATURES: [Features; 3] = [
+    Features {
+        name: "3.1.1",
+        options: &["--no-default-features", "--features", "v3"],
+        target: (4_000, 900),
+    },
+    Features {
+        name: "5",
+        options: &["--no-default-features", "--features", "v5"],
+        target: (9_000, 1_100),
+    },
+    Features {
+        name: "3.1.1+5",
+        options: &["--no-default-features", "--features", "v3,v5"],
+        target: (9_000, 1_100),
+    },
+];
 
 /// Ways to use the client. The first is the one that is compared and gated; a program per way.
 const WAYS: [&str; 3] = ["blocking", "asynch", "session"];

@@ -8,7 +8,7 @@ use crate::{milliseconds, yield_now};
 pub const BUFFER: usize = 256;
 
 /// A will and a password; a PINGREQ after 0.75 s of silence.
-pub const CONNECT: Connect<'static> = Connect {
+const CONNECT: Connect<'static> = Connect {
     keep_alive: 1,
     will: Some(
         Publish::new("m/1/status", b"offline")
@@ -21,6 +21,16 @@ pub const CONNECT: Connect<'static> = Connect {
     }),
     ..Connect::new("m1")
 };
+
+/// The CONNECT. A build that speaks both versions learns which only at run time, as a program with a
+/// setting for it does: so neither is optimized away.
+pub fn connect() -> Connect<'static> {
+    Connect {
+        #[cfg(all(feature = "v3", feature = "v5"))]
+        version: core::hint::black_box(umqtt::Version::V5),
+        ..CONNECT
+    }
+}
 
 /// Where commands come in.
 pub const COMMANDS: Subscription<'static> = Subscription::new("m/1/set", Qos::AtLeastOnce);

@@ -30,6 +30,8 @@ struct Run {
     to: ChildStdin,
     from: Receiver<u8>,
     deadline: Instant,
+    /// The client speaks MQTT 5, where most packets have a place for properties.
+    is_5: bool,
     seen: Seen,
 }
 
@@ -77,6 +79,7 @@ impl Run {
             to,
             from,
             deadline: Instant::now() + LIMIT,
+            is_5: false,
             seen: Seen::default(),
         })
     }
@@ -88,10 +91,16 @@ impl Run {
             return None;
         };
         // A will of QoS 1, retained; user name and password; a clean session.
-        if connect.get(..8)? != b"\x00\x04MQTT\x04\xee" {
+        let &[0, 4, b'M', b'Q', b'T', b'T', version @ (4 | 5), 0xee] = connect.get(..8)? else {
             return None;
+        };
+        self.is_5 = version == 5;
+        match self.is_5 {
+            true => self.send(&[0x20, 3, 0, 0, 0])?,
+            false => self.send(&[0x20, 2, 0, 0])?,
         }
-        self.send(&[0x20, 2, 0, 0])?;
+        let is_5 = self.is_5;
+        let command = |identifier, payload| command(identifier, payload, is_5);
         self.until(|seen| seen.subscribed == 1 && seen.published == 1)?;
         self.send(&command(1, "on"))?;
         self.until(|seen| seen.acknowledged == 1 && seen.published == 2)?;
@@ -113,7 +122,11 @@ impl Run {
             match first & 0xf0 {
                 0x80 => {
                     self.seen.subscribed += 1;
-                    self.send(&[0x90, 3, *body.first()?, *body.get(1)?, 1])?;
+                    let (high, low) = (*body.first()?, *body.get(1)?);
+                    match self.is_5 {
+                        true => self.send(&[0x90, 4, high, low, 0, 1])?,
+                        false => self.send(&[0x90, 3, high, low, 1])?,
+                    }
                 }
                 0x30 if first & 0x06 == 0x02 => {
                     self.seen.published += 1;
@@ -173,12 +186,15 @@ impl Drop for Run {
 }
 
 /// A PUBLISH of QoS 1 on the topic the client has subscribed to.
-fn command(identifier: u8, payload: &str) -> Vec<u8> {
+fn command(identifier: u8, payload: &str, is_5: bool) -> Vec<u8> {
     let topic = "m/1/set";
-    let mut packet = vec![0x32, (4 + topic.len() + payload.len()) as u8];
+    let properties: &[u8] = if is_5 { &[0] } else { &[] };
+    let remaining = 4 + topic.len() + properties.len() + payload.len();
+    let mut packet = vec![0x32, remaining as u8];
     packet.extend([0, topic.len() as u8]);
     packet.extend(topic.bytes());
     packet.extend([0, identifier]);
+    packet.extend(properties);
     packet.extend(payload.bytes());
     packet
 }

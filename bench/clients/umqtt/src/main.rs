@@ -43,7 +43,7 @@ fn work(client: &mut Client<'_, TcpTransport, Clock>, job: Job) -> Result<(), Bo
                     client.publish(&message.qos(Qos::AtLeastOnce))?;
                     sent += 1;
                 }
-                if let Event::Published(_) = client.receive()? {
+                if let Event::Published(..) = client.receive()? {
                     done += 1;
                 }
             }

@@ -3,7 +3,7 @@
 #![no_std]
 #![no_main]
 
-use size::mqtt::{BUFFER, BoardClock, COMMANDS, CONNECT, Command, ONLINE};
+use size::mqtt::{BUFFER, BoardClock, COMMANDS, Command, ONLINE, connect};
 use size::{Serial, block_on};
 use umqtt::asynch::Client;
 use umqtt::{ClientError, Event};
@@ -22,7 +22,7 @@ fn firmware() {
 async fn connection(
     client: &mut Client<'_, Serial, BoardClock>,
 ) -> Result<(), ClientError<embedded_io::ErrorKind>> {
-    client.connect(Serial, &CONNECT).await?;
+    client.connect(Serial, &connect()).await?;
     client.subscribe(&[COMMANDS]).await?;
     client.publish(&ONLINE).await?;
     loop {

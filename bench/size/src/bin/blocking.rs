@@ -4,7 +4,7 @@
 #![no_main]
 
 use size::Serial;
-use size::mqtt::{BUFFER, BoardClock, COMMANDS, CONNECT, Command, ONLINE};
+use size::mqtt::{BUFFER, BoardClock, COMMANDS, Command, ONLINE, connect};
 use umqtt::blocking::Client;
 use umqtt::{ClientError, Event};
 
@@ -20,7 +20,7 @@ fn firmware() {
 fn connection(
     client: &mut Client<'_, Serial, BoardClock>,
 ) -> Result<(), ClientError<embedded_io::ErrorKind>> {
-    client.connect(Serial, &CONNECT)?;
+    client.connect(Serial, &connect())?;
     client.subscribe(&[COMMANDS])?;
     client.publish(&ONLINE)?;
     loop {

@@ -5,7 +5,7 @@
 
 use embedded_io::{Read, Write};
 use size::Serial;
-use size::mqtt::{BUFFER, BoardClock, COMMANDS, CONNECT, Command, ONLINE};
+use size::mqtt::{BUFFER, BoardClock, COMMANDS, Command, ONLINE, connect};
 use umqtt::{Clock, Event, Session};
 
 size::program!(firmware);
@@ -18,7 +18,7 @@ fn firmware() {
 
 /// From a CONNECT to the command to end; `None` if the connection broke.
 fn connection(session: &mut Session<'_>) -> Option<()> {
-    session.connect(&CONNECT, BoardClock.now()).ok()?;
+    session.connect(&connect(), BoardClock.now()).ok()?;
     loop {
         match session.poll(BoardClock.now()).ok()? {
             Some(Event::Connected { .. }) => {
