@@ -28,6 +28,9 @@ pub struct Client<'b, T, C> {
     session: Session<'b>,
     transport: Option<T>,
     clock: C,
+    /// What the clock said when it was read last. A write does without: that it counts as a little
+    /// earlier than it was can only bring a PINGREQ forward.
+    now: Instant,
     /// Bytes were written since the transport was flushed.
     unflushed: bool,
 }
@@ -39,6 +42,7 @@ impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
             session: Session::new(receive, send),
             transport: None,
             clock,
+            now: Instant::ZERO,
             unflushed: false,
         }
     }
@@ -74,7 +78,8 @@ impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
         connect: &Connect<'_>,
     ) -> Result<(), ClientError<T::Error>> {
         self.transport = None;
-        self.session.connect(connect, self.clock.now())?;
+        self.now = self.clock.now();
+        self.session.connect(connect, self.now)?;
         self.transport = Some(transport);
         self.unflushed = false;
         Ok(())
@@ -137,6 +142,8 @@ impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
         while self.session.stream_missing() > 0 {
             let buffer = self.session.stream_buffer();
             if buffer.is_empty() {
+                // Of a message that is under way the driver has to know when it moved last.
+                self.now = self.clock.now();
                 self.transfer().map_err(StreamError::Client)?;
                 continue;
             }
@@ -184,7 +191,8 @@ impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
     /// Sends a PINGREQ; [`Event::Pong`] tells of the answer. The client pings by itself when
     /// keep-alive asks for it.
     pub fn ping(&mut self) -> Result<(), ClientError<T::Error>> {
-        self.session.ping(self.clock.now())?;
+        self.now = self.clock.now();
+        self.session.ping(self.now)?;
         self.flush()
     }
 
@@ -223,8 +231,7 @@ impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
             if let Some(step) = self.step()? {
                 return Ok(Some(self.session.event(step)));
             }
-            if self.has_to_send() {
-                self.transfer()?;
+            if self.send()? {
                 continue;
             }
             match self.transport.as_mut().map(T::read_ready) {
@@ -232,6 +239,7 @@ impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
                 Some(Err(error)) => return Err(self.failed(ClientError::Transport(error))),
                 Some(Ok(true)) => self.transfer()?,
                 Some(Ok(false)) => {
+                    self.now = self.clock.now();
                     self.expire()?;
                     if !self.has_to_send() {
                         return Ok(None);
@@ -287,9 +295,7 @@ impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
 
     /// Sends what is queued, in one write if the transport takes it.
     pub fn flush(&mut self) -> Result<(), ClientError<T::Error>> {
-        while self.has_to_send() {
-            self.transfer()?;
-        }
+        while self.send()? {}
         Ok(())
     }
 
@@ -379,13 +385,13 @@ impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
             return Err(self.failed(ClientError::NotConnected));
         }
         self.session
-            .step(self.clock.now())
+            .step(self.now)
             .map_err(|error| self.failed(error.into()))
     }
 
     fn expire(&mut self) -> Result<(), ClientError<T::Error>> {
         self.session
-            .expire(self.clock.now())
+            .expire(self.now)
             .map_err(|error| self.failed(error.into()))
     }
 
@@ -393,48 +399,70 @@ impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
         self.unflushed || !self.session.transmit().is_empty()
     }
 
-    /// One piece of input or output: writes what is to be sent, or else flushes what was written,
-    /// or else reads.
+    /// One piece of input or output: sends what there is to be sent, or else reads.
     fn transfer(&mut self) -> Result<(), ClientError<T::Error>> {
+        match self.send()? {
+            true => Ok(()),
+            false => self.read(),
+        }
+    }
+
+    /// Writes what is to be sent, or else flushes what was written; `false` if there is neither.
+    fn send(&mut self) -> Result<bool, ClientError<T::Error>> {
+        let bytes = self.session.transmit();
+        let writes = !bytes.is_empty();
+        if !writes && !self.unflushed {
+            return Ok(false);
+        }
         let Some(transport) = &mut self.transport else {
             return Err(ClientError::NotConnected);
         };
-        let (writes, result) = if !self.session.transmit().is_empty() {
-            (true, transport.write(self.session.transmit()))
-        } else if self.unflushed {
-            let flushed = transport.flush();
-            if flushed.is_ok() {
-                self.unflushed = false;
-                return Ok(());
-            }
-            (true, flushed.map(|()| 0))
-        } else {
-            (false, transport.read(self.session.receive_buffer()))
+        let result = match writes {
+            true => transport.write(bytes),
+            false => transport.flush().map(|()| 0),
         };
-        let now = self.clock.now();
         match result {
-            Ok(0) if writes => Err(self.failed(ClientError::WriteZero)),
-            Ok(0) => Err(self.failed(ClientError::Closed)),
-            Ok(count) if writes => {
-                self.session.transmitted(count, now);
-                self.unflushed = true;
-                Ok(())
-            }
+            Ok(0) if writes => return Err(self.failed(ClientError::WriteZero)),
             Ok(count) => {
-                self.session.received(count, now);
-                // Before CONNACK was looked at, its deadline means nothing.
+                self.session.transmitted(count, self.now);
+                self.unflushed = writes;
+            }
+            Err(error) => self.interrupted(error)?,
+        }
+        Ok(true)
+    }
+
+    fn read(&mut self) -> Result<(), ClientError<T::Error>> {
+        let Some(transport) = &mut self.transport else {
+            return Err(ClientError::NotConnected);
+        };
+        match transport.read(self.session.receive_buffer()) {
+            Ok(0) => Err(self.failed(ClientError::Closed)),
+            Ok(count) => {
+                self.now = self.clock.now();
+                self.session.received(count, self.now);
+                // Something is here: at most a PINGREQ is due, for want of anything sent. Before
+                // CONNACK was looked at, its deadline means nothing.
                 match self.session.is_connected() {
                     true => self.expire(),
                     false => Ok(()),
                 }
             }
-            Err(error) if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Interrupted) => {
-                self.expire()
-            }
-            Err(error) => Err(self.failed(ClientError::Transport(error))),
+            Err(error) => self.interrupted(error),
         }
     }
 
+    /// The transport gave up for now, which is the time to see what is due, or for good.
+    #[cold]
+    fn interrupted(&mut self, error: T::Error) -> Result<(), ClientError<T::Error>> {
+        if !matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Interrupted) {
+            return Err(self.failed(ClientError::Transport(error)));
+        }
+        self.now = self.clock.now();
+        self.expire()
+    }
+
+    #[cold]
     fn failed(&mut self, error: ClientError<T::Error>) -> ClientError<T::Error> {
         #[cfg(feature = "v5")]
         if let (Some(transport), ClientError::Session(_)) = (&mut self.transport, &error) {

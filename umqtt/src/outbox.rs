@@ -53,6 +53,8 @@ pub(crate) struct Outbox<'b> {
     start: usize,
     sent: usize,
     end: usize,
+    /// Packets of the log that are not done: that stay after they were sent.
+    kept: usize,
     /// The next packet identifier to try.
     next: PacketIdentifier,
     /// So many identifiers from `next` on are known to be free.
@@ -166,6 +168,7 @@ impl<'b> Outbox<'b> {
             start: 0,
             sent: 0,
             end: 0,
+            kept: 0,
             next: FIRST_IDENTIFIER,
             free: u16::MAX,
             stream: None,
@@ -186,7 +189,7 @@ impl<'b> Outbox<'b> {
 
     /// How far may be sent.
     fn limit(&self) -> usize {
-        let end = self.end + self.stream.as_ref().map_or(0, |stream| stream.queued);
+        let end = self.end + self.stream_queued();
         #[cfg(feature = "v5")]
         let end = end.min(self.window.barrier);
         end
@@ -198,7 +201,20 @@ impl<'b> Outbox<'b> {
         if self.stream.is_some() {
             self.stream_sent();
         }
-        self.trim();
+        self.reset_if_done();
+    }
+
+    /// Goes back to the front of the buffer when all is sent and nothing stays: without a look at
+    /// any packet, since that is where a client that sends at QoS 0 is after each of them.
+    fn reset_if_done(&mut self) -> bool {
+        // Of a stream, nothing may stand behind the end.
+        let is_done = self.kept == 0 && self.sent == self.end && self.stream_queued() == 0;
+        if is_done {
+            self.start = 0;
+            self.sent = 0;
+            self.end = 0;
+        }
+        is_done
     }
 
     /// Whether no packet was sent in part, so that another one may follow.
@@ -213,6 +229,7 @@ impl<'b> Outbox<'b> {
         self.start = 0;
         self.sent = 0;
         self.end = 0;
+        self.kept = 0;
         self.free = u16::MAX;
         self.stream = None;
         #[cfg(feature = "v5")]
@@ -225,7 +242,9 @@ impl<'b> Outbox<'b> {
         self.stream = None;
         self.sent = self.sent.min(self.end);
         let mut at = self.start;
+        self.kept = 0;
         while let Some(entry) = self.entry(at) {
+            self.kept += entry.outlives_connection() as usize;
             if !entry.outlives_connection() {
                 self.mark(at, DONE);
             } else if entry.is_publish() && at < self.sent {
@@ -286,6 +305,8 @@ impl<'b> Outbox<'b> {
                 return false;
             }
         }
+        let stays = matches!(first, first::PUBREC | first::PUBREL) && remaining == ack::LENGTH - 2;
+        self.kept += stays as usize;
         let mut writer = self.push(first, remaining);
         writer.u16(identifier.value());
         writer.u8(reason.0);
@@ -346,6 +367,7 @@ impl<'b> Outbox<'b> {
             false => None,
             true => Some(self.next_identifier().ok_or(NoRoom::Now)?),
         };
+        self.kept += identified as usize;
         #[cfg(feature = "v5")]
         self.count_in(first);
         Ok((self.push(first, remaining), identifier))
@@ -378,7 +400,7 @@ impl<'b> Outbox<'b> {
     /// Forgets the oldest message of QoS 2 that was received and not released; `false` if there is
     /// none. Should the connection break before it is, it is delivered once more.
     fn forget_received(&mut self) -> bool {
-        self.done(|entry| entry.header.first == first::PUBREC)
+        self.done(|entry| entry.header.first == first::PUBREC && entry.stays())
     }
 
     /// An identifier that no packet of the log carries; `None` when all 65,535 are in use.
@@ -473,7 +495,10 @@ impl<'b> Outbox<'b> {
         #[cfg(feature = "v5")]
         self.count_out(entry.header.first);
         self.mark(entry.at, DONE);
-        self.trim();
+        self.kept = self.kept.saturating_sub(1);
+        if !self.reset_if_done() && entry.at == self.start {
+            self.trim(entry.end());
+        }
         true
     }
 
@@ -488,20 +513,16 @@ impl<'b> Outbox<'b> {
         }
     }
 
-    /// Forgets packets at the front that were sent and need not stay.
-    fn trim(&mut self) {
-        if self.sent > self.end {
-            return;
-        }
+    /// Forgets packets at the front that were sent and need not stay: those before `start`, and
+    /// those that follow.
+    fn trim(&mut self, start: usize) {
+        self.start = start;
         while let Some(entry) = self.entry(self.start) {
             if entry.end() > self.sent || entry.stays() {
                 return;
             }
             self.start = entry.end();
         }
-        self.start = 0;
-        self.sent = 0;
-        self.end = 0;
     }
 
     /// Makes room: drops every packet that was sent and need not stay, and moves the rest down.

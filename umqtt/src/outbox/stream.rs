@@ -53,6 +53,11 @@ impl Outbox<'_> {
         self.stream.is_some()
     }
 
+    /// Bytes of it that stand behind the end of the log.
+    pub(super) fn stream_queued(&self) -> usize {
+        self.stream.as_ref().map_or(0, |stream| stream.queued)
+    }
+
     /// Bytes of its payload that are not here yet.
     pub fn stream_missing(&self) -> usize {
         self.stream.as_ref().map_or(0, |stream| stream.missing)
@@ -94,7 +99,29 @@ impl Outbox<'_> {
         self.stream = None;
         if let Some((first, identifier)) = mark {
             self.push(first, ack::LENGTH - 2).u16(identifier.value());
+            self.kept += 1;
             self.sent = self.end;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::first;
+
+    #[test]
+    fn a_write_that_ends_where_a_stream_begins_leaves_the_stream_where_it_is() {
+        let mut buffer = [0; 64];
+        let mut outbox = Outbox::new(&mut buffer);
+        outbox.push_packet(first::PUBLISH, 3, false).unwrap();
+        let (mut writer, _) = outbox
+            .push_stream(first::PUBLISH, 6, 2, Qos::AtMostOnce)
+            .unwrap();
+        writer.bytes(b"abcd");
+        outbox.sent(5);
+        assert_eq!(outbox.to_send(), b"\x30\x06abcd");
+        outbox.sent(6);
+        assert_eq!(outbox.stream_space().len(), 2);
     }
 }
