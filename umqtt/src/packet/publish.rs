@@ -150,6 +150,21 @@ pub(crate) enum Decoded {
 }
 
 impl Layout {
+    pub const NOTHING: Layout = Layout {
+        first: 0,
+        qos: Qos::AtMostOnce,
+        topic: 0,
+        topic_end: 0,
+        properties: 0,
+        payload: 0,
+        end: 0,
+    };
+
+    /// Bytes of the whole payload.
+    pub fn payload_length(&self) -> usize {
+        self.end - self.payload
+    }
+
     /// Reads the layout from the packet's first bytes.
     pub fn decode(
         header: &FixedHeader,

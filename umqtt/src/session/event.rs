@@ -77,39 +77,54 @@ pub struct Answer<'a> {
     pub properties: Properties<'a>,
 }
 
-/// What `Session::step` found: an [`Event`] that does not borrow yet.
+/// What `Session::step` found: an [`Event`] that does not borrow yet, and says no more than what
+/// [`Last`] does not know. So it is returned in registers, and not copied from hand to hand.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Step {
     Connected {
         session_present: bool,
-        properties: Part,
     },
-    Message {
-        at: usize,
-        layout: Layout,
-        alias: u16,
-    },
+    Message,
     Chunk {
-        layout: Layout,
-        alias: u16,
         offset: usize,
-        at: usize,
-        length: usize,
     },
-    TooLarge {
-        at: usize,
-        layout: Layout,
-        alias: u16,
-    },
+    TooLarge,
     Headless {
         length: usize,
     },
-    Published(PacketIdentifier, ReasonCode, Part),
-    Subscribed(PacketIdentifier, Part, Part),
-    Unsubscribed(PacketIdentifier, Part, Part),
+    Published(PacketIdentifier, ReasonCode),
+    Subscribed(PacketIdentifier),
+    Unsubscribed(PacketIdentifier),
     Pong,
     #[cfg(feature = "v5")]
-    Authentication(ReasonCode, Part),
+    Authentication(ReasonCode),
+}
+
+/// Where the parts of the packet lie that was received last.
+pub(super) struct Last {
+    /// Of a message.
+    pub layout: Layout,
+    /// Offset of the message's first byte.
+    pub at: usize,
+    #[cfg(feature = "v5")]
+    pub alias: u16,
+    /// The codes of an answer, or this piece of a message's payload.
+    pub part: Part,
+    /// Properties of what is no message.
+    #[cfg(feature = "v5")]
+    pub properties: Part,
+}
+
+impl Last {
+    pub const NOTHING: Last = Last {
+        layout: Layout::NOTHING,
+        at: 0,
+        #[cfg(feature = "v5")]
+        alias: 0,
+        part: Part::NOTHING,
+        #[cfg(feature = "v5")]
+        properties: Part::NOTHING,
+    };
 }
 
 /// A part of the receive buffer.
@@ -120,84 +135,80 @@ pub(crate) struct Part {
 }
 
 impl Part {
+    pub const NOTHING: Part = Part { at: 0, length: 0 };
+
     pub fn of(self, memory: &[u8]) -> &[u8] {
         memory
             .get(self.at..self.at + self.length)
             .unwrap_or_default()
     }
-
-    fn properties(self, memory: &[u8]) -> Properties<'_> {
-        Properties::checked(self.of(memory))
-    }
 }
 
 impl super::Session<'_> {
-    /// The event a step stands for.
+    /// The event the last step stands for.
     pub(crate) fn event(&self, step: Step) -> Event<'_> {
-        let memory = self.inbox.memory();
         match step {
-            Step::Connected {
+            Step::Connected { session_present } => Event::Connected {
                 session_present,
-                properties,
-            } => Event::Connected {
-                session_present,
-                properties: properties.properties(memory),
+                properties: self.properties(),
             },
-            Step::Message { at, layout, alias } => Event::Message(self.message(at, &layout, alias)),
-            Step::Chunk {
-                layout,
-                alias,
-                offset,
-                at,
-                length,
-            } => Event::Chunk(Chunk {
+            Step::Message => Event::Message(self.message()),
+            Step::Chunk { offset } => Event::Chunk(Chunk {
                 message: Message {
-                    payload: Part { at, length }.of(memory),
-                    ..self.message(0, &layout, alias)
+                    payload: self.last.part.of(self.inbox.memory()),
+                    ..self.message()
                 },
                 offset,
-                total: layout.end - layout.payload,
+                total: self.last.layout.payload_length(),
             }),
-            Step::TooLarge { at, layout, alias } => Event::TooLarge {
-                topic: Some(self.message(at, &layout, alias).topic),
-                length: layout.end - layout.payload,
+            Step::TooLarge => Event::TooLarge {
+                topic: Some(self.message().topic),
+                length: self.last.layout.payload_length(),
             },
             Step::Headless { length } => Event::TooLarge {
                 topic: None,
                 length,
             },
-            Step::Published(identifier, reason, properties) => {
-                let properties = properties.properties(memory);
-                Event::Published(identifier, Answer { reason, properties })
-            }
-            Step::Subscribed(identifier, properties, codes) => {
-                let properties = properties.properties(memory);
-                Event::Subscribed(identifier, ReasonCodes::new(codes.of(memory), properties))
-            }
-            Step::Unsubscribed(identifier, properties, codes) => {
-                let properties = properties.properties(memory);
-                Event::Unsubscribed(identifier, ReasonCodes::new(codes.of(memory), properties))
-            }
+            Step::Published(identifier, reason) => Event::Published(
+                identifier,
+                Answer {
+                    reason,
+                    properties: self.properties(),
+                },
+            ),
+            Step::Subscribed(identifier) => Event::Subscribed(identifier, self.codes()),
+            Step::Unsubscribed(identifier) => Event::Unsubscribed(identifier, self.codes()),
             Step::Pong => Event::Pong,
             #[cfg(feature = "v5")]
-            Step::Authentication(reason, properties) => Event::Authentication(Answer {
+            Step::Authentication(reason) => Event::Authentication(Answer {
                 reason,
-                properties: properties.properties(memory),
+                properties: self.properties(),
             }),
         }
     }
 
-    fn message(&self, at: usize, layout: &Layout, alias: u16) -> Message<'_> {
-        let packet = self.inbox.memory().get(at..).unwrap_or_default();
-        let message = layout.message(packet);
+    fn codes(&self) -> ReasonCodes<'_> {
+        ReasonCodes::new(self.last.part.of(self.inbox.memory()), self.properties())
+    }
+
+    fn properties(&self) -> Properties<'_> {
         #[cfg(feature = "v5")]
-        if alias > 0 {
+        return Properties::checked(self.last.properties.of(self.inbox.memory()));
+        #[cfg(not(feature = "v5"))]
+        Properties::NONE
+    }
+
+    fn message(&self) -> Message<'_> {
+        let memory = self.inbox.memory();
+        let packet = memory.get(self.last.at..).unwrap_or_default();
+        let message = self.last.layout.message(packet);
+        #[cfg(feature = "v5")]
+        if self.last.alias > 0 {
             return Message {
-                topic: self.v5.aliases.topic(alias),
+                topic: self.v5.aliases.topic(self.last.alias),
                 ..message
             };
         }
-        let _ = alias;
         message
     }
 }

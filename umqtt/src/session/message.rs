@@ -1,5 +1,6 @@
 //! Messages from the server (sections 3.3 and 4.3), of any size.
 
+use super::event::Part;
 use super::receive::Progress;
 use super::{Owed, Session, Step};
 use crate::packet::connect::Oversize;
@@ -19,12 +20,7 @@ pub(super) enum Incoming {
     Headless { qos: Qos, rest: usize },
     /// It is delivered in pieces, and so many bytes of its payload were; its first bytes, to the
     /// properties, stand at the front of the receive buffer.
-    Chunks {
-        layout: Layout,
-        alias: u16,
-        offset: usize,
-        owed: Option<Owed>,
-    },
+    Chunks { offset: usize, owed: Option<Owed> },
 }
 
 /// How a message tells its topic.
@@ -78,30 +74,32 @@ impl Session<'_> {
         if named == Named::Here && !is_topic(topic) {
             return Err(ProtocolError::Topic);
         }
-        let alias = match named {
-            Named::Here | Named::Unknown => 0,
-            Named::Alias(alias) => alias,
-        };
         let streams = streams && named != Named::Unknown;
         let refuses = !fits && self.oversize == Oversize::Refuse;
+        self.last.layout = layout;
+        #[cfg(feature = "v5")]
+        {
+            self.last.alias = match named {
+                Named::Here | Named::Unknown => 0,
+                Named::Alias(alias) => alias,
+            };
+        }
         let is_new = self.owe(layout.qos, identifier, refuses)?;
         if !is_new || !streams {
-            let at = self.inbox.position();
+            self.last.at = self.inbox.position();
             self.inbox.consume(layout.end);
             return Ok(match (is_new, named, fits) {
                 (false, ..) => Progress::Silent,
-                (true, Named::Unknown, _) => {
-                    let length = layout.end - layout.payload;
-                    Progress::Event(Step::Headless { length })
-                }
-                (true, _, true) => Progress::Event(Step::Message { at, layout, alias }),
-                (true, _, false) => Progress::Event(Step::TooLarge { at, layout, alias }),
+                (true, Named::Unknown, _) => Progress::Event(Step::Headless {
+                    length: layout.payload_length(),
+                }),
+                (true, _, true) => Progress::Event(Step::Message),
+                (true, _, false) => Progress::Event(Step::TooLarge),
             });
         }
         self.inbox.pin(layout.payload);
+        self.last.at = 0;
         self.incoming = Incoming::Chunks {
-            layout,
-            alias,
             offset: 0,
             owed: self.owed.take(),
         };
@@ -150,19 +148,16 @@ impl Session<'_> {
     }
 
     /// Delivers what is here of a message that comes in pieces.
-    pub(super) fn chunk(
-        &mut self,
-        layout: Layout,
-        alias: u16,
-        offset: usize,
-        owed: Option<Owed>,
-    ) -> Progress {
-        let total = layout.end - layout.payload;
+    pub(super) fn chunk(&mut self, offset: usize, owed: Option<Owed>) -> Progress {
+        let total = self.last.layout.payload_length();
         let length = self.inbox.bytes().len().min(total - offset);
         if length == 0 {
             return Progress::Incomplete;
         }
-        let at = self.inbox.position();
+        self.last.part = Part {
+            at: self.inbox.position(),
+            length,
+        };
         self.inbox.consume(length);
         let end = offset + length;
         if end == total {
@@ -170,20 +165,9 @@ impl Session<'_> {
             self.incoming = Incoming::Nothing;
             self.inbox.unpin();
         } else {
-            self.incoming = Incoming::Chunks {
-                layout,
-                alias,
-                offset: end,
-                owed,
-            };
+            self.incoming = Incoming::Chunks { offset: end, owed };
         }
-        Progress::Event(Step::Chunk {
-            layout,
-            alias,
-            offset,
-            at,
-            length,
-        })
+        Progress::Event(Step::Chunk { offset })
     }
 
     /// Notes what a message is to be answered with; `false` if it was delivered before.

@@ -29,6 +29,7 @@ pub(crate) use event::Step;
 pub use event::{Answer, Chunk, Event};
 pub use snapshot::RestoreError;
 
+use event::Last;
 use message::Incoming;
 
 /// An MQTT client session as a state machine.
@@ -67,6 +68,7 @@ pub struct Session<'b> {
     /// The acknowledgement for what was received last, queued once the caller asks for more.
     owed: Option<Owed>,
     incoming: Incoming,
+    last: Last,
     #[cfg(feature = "v5")]
     v5: v5::V5<'b>,
 }
@@ -117,6 +119,7 @@ impl<'b> Session<'b> {
             oversize: Oversize::Discard,
             owed: None,
             incoming: Incoming::Nothing,
+            last: Last::NOTHING,
             #[cfg(feature = "v5")]
             v5: v5::V5::new(&mut [], 0),
         }

@@ -98,12 +98,7 @@ impl Session<'_> {
         match self.incoming {
             Incoming::Nothing => {}
             Incoming::Headless { qos, rest } => return Ok(self.headless(qos, rest)?),
-            Incoming::Chunks {
-                layout,
-                alias,
-                offset,
-                owed,
-            } => return Ok(self.chunk(layout, alias, offset, owed)),
+            Incoming::Chunks { offset, owed } => return Ok(self.chunk(offset, owed)),
         }
         let bytes = self.inbox.bytes();
         let Some(header) = FixedHeader::decode(bytes)? else {
@@ -133,17 +128,17 @@ impl Session<'_> {
         let version = self.version;
         let end = self.inbox.position() + length;
         // The last so many bytes of the packet.
-        let last = |length: usize| Part {
+        let tail = |length: usize| Part {
             at: end - length,
             length,
         };
         let progress = match header.first {
             first::CONNACK => {
                 let connack = decode_connack(body, version)?;
-                let properties = last(connack.properties);
+                self.note_properties(tail(connack.properties));
                 if connack.reason != ReasonCode::SUCCESS {
                     #[cfg(feature = "v5")]
-                    self.note_closing(properties);
+                    self.note_closing(tail(connack.properties));
                     return Err(Error::Refused(connack.reason));
                 }
                 let session_present = connack.session_present;
@@ -156,17 +151,15 @@ impl Session<'_> {
                 }
                 #[cfg(feature = "v5")]
                 if version.is_5() {
-                    self.accepted(properties)?;
+                    self.accepted(tail(connack.properties))?;
                 }
                 self.state = State::Connected;
-                Progress::Event(Step::Connected {
-                    session_present,
-                    properties,
-                })
+                Progress::Event(Step::Connected { session_present })
             }
             first::PUBACK => {
                 let ack = ack::decode(body, version, allowed::PUBACK)?;
-                let step = Step::Published(ack.identifier, ack.reason, last(ack.properties));
+                self.note_properties(tail(ack.properties));
+                let step = Step::Published(ack.identifier, ack.reason);
                 match self.outbox.settle(Answered::PUBLISH_QOS1, ack.identifier) {
                     true => Progress::Event(step),
                     // It may be for what an earlier connection sent.
@@ -175,7 +168,8 @@ impl Session<'_> {
             }
             first::PUBREC => {
                 let ack = ack::decode(body, version, allowed::PUBACK)?;
-                let step = Step::Published(ack.identifier, ack.reason, last(ack.properties));
+                self.note_properties(tail(ack.properties));
+                let step = Step::Published(ack.identifier, ack.reason);
                 self.received_by_server(ack, step)
             }
             first::PUBREL => {
@@ -195,7 +189,8 @@ impl Session<'_> {
             }
             first::PUBCOMP => {
                 let ack = ack::decode(body, version, allowed::PUBREL)?;
-                let step = Step::Published(ack.identifier, ack.reason, last(ack.properties));
+                self.note_properties(tail(ack.properties));
+                let step = Step::Published(ack.identifier, ack.reason);
                 match self.outbox.settle(Answered::PUBREL, ack.identifier) {
                     true => Progress::Event(step),
                     false => Progress::Silent,
@@ -212,30 +207,29 @@ impl Session<'_> {
                     properties,
                     codes,
                 } = suback;
-                let codes = last(codes);
-                let properties = Part {
-                    at: codes.at - properties,
+                self.last.part = tail(codes);
+                self.note_properties(Part {
+                    at: self.last.part.at - properties,
                     length: properties,
-                };
+                });
                 match self.outbox.settle(answered, identifier) {
-                    true if is_suback => {
-                        Progress::Event(Step::Subscribed(identifier, properties, codes))
-                    }
-                    true => Progress::Event(Step::Unsubscribed(identifier, properties, codes)),
+                    true if is_suback => Progress::Event(Step::Subscribed(identifier)),
+                    true => Progress::Event(Step::Unsubscribed(identifier)),
                     false => Progress::Silent,
                 }
             }
             #[cfg(feature = "v5")]
             first::DISCONNECT => {
                 let (reason, properties) = decode_disconnect(body)?;
-                self.note_closing(last(properties));
+                self.note_closing(tail(properties));
                 return Err(Error::Disconnected(reason));
             }
             #[cfg(feature = "v5")]
             first::AUTH => {
                 let (reason, properties) = decode_auth(body)?;
                 self.check_auth(reason, connecting)?;
-                Progress::Event(Step::Authentication(reason, last(properties)))
+                self.note_properties(tail(properties));
+                Progress::Event(Step::Authentication(reason))
             }
             // PINGRESP: there is nothing else that `check_first` lets pass.
             _ => {
@@ -248,6 +242,15 @@ impl Session<'_> {
         };
         self.inbox.consume(length);
         Ok(progress)
+    }
+
+    /// Notes where the properties of a packet lie that is no message.
+    fn note_properties(&mut self, properties: Part) {
+        #[cfg(feature = "v5")]
+        {
+            self.last.properties = properties;
+        }
+        let _ = properties;
     }
 
     /// PUBREC: the server has a message of QoS 2, or refuses it.

@@ -45,7 +45,7 @@ impl<'b> V5<'b> {
             authenticates: false,
             outlives: false,
             farewell: ([0; 3], 0),
-            closing: Part { at: 0, length: 0 },
+            closing: Part::default(),
         }
     }
 
