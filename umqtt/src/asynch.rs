@@ -79,9 +79,7 @@ impl<'b, T: Read + Write, C: Timer> Client<'b, T, C> {
         self.begin(transport, connect)?;
         loop {
             match self.next(None).await? {
-                Some(Step::Connected {
-                    session_present, ..
-                }) => return Ok(session_present),
+                Some(Step::Connected { session_present }) => return Ok(session_present),
                 #[cfg(feature = "v5")]
                 Some(Step::Authentication(..)) => {
                     return Err(self.failed(ClientError::Authentication));

@@ -57,9 +57,7 @@ impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
         self.begin(transport, connect)?;
         loop {
             match self.next(None)? {
-                Some(Step::Connected {
-                    session_present, ..
-                }) => return Ok(session_present),
+                Some(Step::Connected { session_present }) => return Ok(session_present),
                 #[cfg(feature = "v5")]
                 Some(Step::Authentication(..)) => {
                     return Err(self.failed(ClientError::Authentication));
@@ -463,6 +461,7 @@ impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
     }
 
     #[cold]
+    #[inline(never)]
     fn failed(&mut self, error: ClientError<T::Error>) -> ClientError<T::Error> {
         #[cfg(feature = "v5")]
         if let (Some(transport), ClientError::Session(_)) = (&mut self.transport, &error) {

@@ -15,10 +15,6 @@ impl<'a> Properties<'a> {
     /// No properties.
     pub const NONE: Properties<'static> = Properties(PhantomData);
 
-    pub(crate) fn checked(_: &'a [u8]) -> Self {
-        Properties(PhantomData)
-    }
-
     /// Whether there are none.
     pub const fn is_empty(&self) -> bool {
         true
