@@ -63,8 +63,9 @@ impl News {
     }
 
     /// Somebody waits for a measurement. Gives them back if too many do.
-    pub fn ask(&mut self, asker: Asker) -> Result<(), Asker> {
-        self.askers.push(asker)
+    #[must_use]
+    pub fn ask(&mut self, asker: Asker) -> Option<Asker> {
+        self.askers.push(asker).err()
     }
 
     /// One of those who wait for a measurement that is over.

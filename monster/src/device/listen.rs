@@ -258,7 +258,7 @@ impl Device<'_> {
         };
         climate.request(now);
         if asker.waits()
-            && let Err(asker) = self.news.ask(asker)
+            && let Some(asker) = self.news.ask(asker)
         {
             self.reply_failed(
                 asker,
