@@ -18,6 +18,7 @@ mod inbox;
 mod keep_alive;
 mod outbox;
 mod packet;
+mod reconnect;
 mod router;
 mod session;
 #[cfg(feature = "v3")]
@@ -40,6 +41,7 @@ pub use packet::publish::{Message, Publish};
 pub use packet::reason::ReasonCode;
 pub use packet::subscribe::{ReasonCodes, RetainHandling, Subscription};
 pub use packet::{PacketIdentifier, ProtocolError, Qos, Version};
+pub use reconnect::{Reconnect, ReconnectError};
 pub use router::{Route, dispatch};
 pub use session::{Answer, Chunk, Event, RestoreError, Session};
 pub use time::Instant;
