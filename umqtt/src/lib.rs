@@ -23,6 +23,7 @@ mod router;
 mod session;
 #[cfg(feature = "v3")]
 pub mod simple;
+mod split;
 #[cfg(feature = "std")]
 pub mod std;
 mod time;
@@ -44,5 +45,6 @@ pub use packet::{PacketIdentifier, ProtocolError, Qos, Version};
 pub use reconnect::{Reconnect, ReconnectError};
 pub use router::{Route, dispatch};
 pub use session::{Answer, Chunk, Event, RestoreError, Session};
+pub use split::Shared;
 pub use time::Instant;
 pub use topic::{TopicError, TopicFilter, TopicName};

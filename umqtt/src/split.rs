@@ -1,0 +1,271 @@
+//! Publishing from several tasks, while another one receives.
+//!
+//! The tasks run on one executor thread, as embassy's do: what they share is not `Sync`.
+
+use core::cell::RefCell;
+use core::convert::Infallible;
+use core::future::poll_fn;
+use core::task::{Context, Poll, Waker};
+
+use embedded_io_async::{Read, Write};
+
+use crate::clock::Timer;
+use crate::error::{ClientError, NotConnected, PublishError};
+use crate::packet::PacketIdentifier;
+use crate::packet::connect::Connect;
+use crate::packet::publish::Publish;
+use crate::session::{Event, Session};
+
+/// How many publishers are remembered as waiting; one more is woken too often, never too rarely.
+const WAITING: usize = 8;
+
+/// A session that several tasks use: one runs it, any number publish.
+///
+/// ```
+/// # use umqtt::{Connect, Event, Publish, Qos, Shared, Timer};
+/// # async fn example<T: embedded_io_async::Read + embedded_io_async::Write>(
+/// #     transport: T, clock: impl Timer,
+/// # ) -> Result<(), Box<dyn std::error::Error>> {
+/// let (mut receive, mut send, mut scratch) = ([0; 512], [0; 512], [0; 128]);
+/// let shared = Shared::new(&mut receive, &mut send, clock);
+///
+/// let connect = Connect::new("both");
+/// let receiver = shared.run(transport, &connect, &mut scratch, |event| {
+///     if let Event::Message(message) = event {
+///         println!("{}", message.topic);
+///     }
+/// });
+/// let publisher = async {
+///     shared.connected().await;
+///     let message = Publish::new("a/b", b"from another task").qos(Qos::AtLeastOnce);
+///     if let Some(identifier) = shared.publish(&message).await? {
+///         shared.settle(identifier).await?;
+///     }
+///     Ok::<(), Box<dyn std::error::Error>>(())
+/// };
+/// // Both at once, by the executor's `join` or as two tasks.
+/// # let _ = (receiver, publisher);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Shared<'b, C> {
+    session: RefCell<Session<'b>>,
+    clock: C,
+    /// The task that runs the session.
+    runner: RefCell<Option<Waker>>,
+    publishers: RefCell<[Option<Waker>; WAITING]>,
+}
+
+/// What the running task is woken by.
+enum Turn<E> {
+    Read(Result<usize, E>),
+    /// There is something to send, or the time has come.
+    Other,
+}
+
+impl<'b, C: Timer> Shared<'b, C> {
+    /// A session that is not connected, with the buffers of [`Session::new`].
+    pub fn new(receive: &'b mut [u8], send: &'b mut [u8], clock: C) -> Self {
+        Shared {
+            session: RefCell::new(Session::new(receive, send)),
+            clock,
+            runner: RefCell::new(None),
+            publishers: RefCell::new([const { None }; WAITING]),
+        }
+    }
+
+    /// Connects over `transport` and keeps the session going until the connection ends, and returns
+    /// why. What comes is read through `scratch` and handed to `on_event`, which must not use this
+    /// `Shared` itself: it queues what it wants to publish for a task that does.
+    ///
+    /// One task at a time may run it. Cancelling it closes the connection; what is in flight stays
+    /// for the next, as [`Session::closed`] says.
+    pub async fn run<T: Read + Write>(
+        &self,
+        mut transport: T,
+        connect: &Connect<'_>,
+        scratch: &mut [u8],
+        mut on_event: impl FnMut(Event<'_>),
+    ) -> Result<Infallible, ClientError<T::Error>> {
+        let connection = Connection(self);
+        self.session
+            .borrow_mut()
+            .connect(connect, self.clock.now())?;
+        let (mut taken, mut filled) = (0, 0);
+        loop {
+            // All that is here is dealt with before more is read.
+            loop {
+                let mut session = self.session.borrow_mut();
+                let now = self.clock.now();
+                while let Some(event) = session.poll(now).map_err(ClientError::Session)? {
+                    on_event(event);
+                }
+                let space = session.receive_buffer();
+                let rest = scratch.get(taken..filled).unwrap_or_default();
+                let count = rest.len().min(space.len());
+                if count == 0 {
+                    break;
+                }
+                for (to, from) in space.iter_mut().zip(rest) {
+                    *to = *from;
+                }
+                taken += count;
+                session.received(count, now);
+            }
+            self.wake_publishers();
+            if self.send(&mut transport).await? {
+                continue;
+            }
+            if taken < filled {
+                continue;
+            }
+            match self.wait(&mut transport, scratch).await {
+                Turn::Read(Ok(0)) => break,
+                Turn::Read(Ok(count)) => (taken, filled) = (0, count),
+                Turn::Read(Err(error)) => return Err(ClientError::Transport(error)),
+                Turn::Other => {}
+            }
+        }
+        drop(connection);
+        Err(ClientError::Closed)
+    }
+
+    /// Sends what is to be sent, in one piece; `false` if there is nothing.
+    async fn send<T: Write>(&self, transport: &mut T) -> Result<bool, ClientError<T::Error>> {
+        let count = {
+            let session = self.session.borrow();
+            if session.transmit().is_empty() {
+                return Ok(false);
+            }
+            // Publishers find the session borrowed meanwhile, and wait.
+            #[allow(clippy::await_holding_refcell_ref)]
+            let written = transport.write(session.transmit()).await;
+            written.map_err(ClientError::Transport)?
+        };
+        if count == 0 {
+            return Err(ClientError::WriteZero);
+        }
+        self.session
+            .borrow_mut()
+            .transmitted(count, self.clock.now());
+        self.wake_publishers();
+        if self.session.borrow().transmit().is_empty() {
+            transport.flush().await.map_err(ClientError::Transport)?;
+        }
+        Ok(true)
+    }
+
+    /// Waits for bytes, for something to send, or for the session's deadline.
+    async fn wait<T: Read>(&self, transport: &mut T, scratch: &mut [u8]) -> Turn<T::Error> {
+        let deadline = self.session.borrow().deadline();
+        let mut read = core::pin::pin!(transport.read(scratch));
+        let mut timer = core::pin::pin!(async {
+            match deadline {
+                Some(deadline) => self.clock.wait_until(deadline).await,
+                None => core::future::pending().await,
+            }
+        });
+        poll_fn(|context| {
+            if let Poll::Ready(read) = read.as_mut().poll(context) {
+                return Poll::Ready(Turn::Read(read));
+            }
+            *self.runner.borrow_mut() = Some(context.waker().clone());
+            let due = timer.as_mut().poll(context).is_ready();
+            if due || !self.session.borrow().transmit().is_empty() {
+                return Poll::Ready(Turn::Other);
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Publishes a message, and waits for room for it, but not for its answer. One of QoS 1 or 2
+    /// gets an identifier, for [`settle`](Self::settle).
+    ///
+    /// Cancelling it publishes the message or does not, never a part of it.
+    pub async fn publish(
+        &self,
+        message: &Publish<'_>,
+    ) -> Result<Option<PacketIdentifier>, PublishError> {
+        let queued = poll_fn(|context| {
+            let Ok(mut session) = self.session.try_borrow_mut() else {
+                return self.wait_as_publisher(context);
+            };
+            match session.publish(message) {
+                Err(PublishError::Full) => self.wait_as_publisher(context),
+                queued => Poll::Ready(queued),
+            }
+        })
+        .await;
+        if let Some(runner) = self.runner.borrow_mut().take() {
+            runner.wake();
+        }
+        queued
+    }
+
+    /// Waits until the server has answered what has this identifier.
+    ///
+    /// Cancelling it loses nothing: call it again.
+    pub async fn settle(&self, identifier: PacketIdentifier) -> Result<(), NotConnected> {
+        poll_fn(|context| match self.session.try_borrow() {
+            Ok(session) if !session.is_pending(identifier) => Poll::Ready(Ok(())),
+            Ok(session) if !session.is_connected() => Poll::Ready(Err(NotConnected)),
+            _ => self.wait_as_publisher(context),
+        })
+        .await
+    }
+
+    /// Waits until there is a connection.
+    ///
+    /// Cancelling it loses nothing: call it again.
+    pub async fn connected(&self) {
+        poll_fn(|context| match self.session.try_borrow() {
+            Ok(session) if session.is_connected() => Poll::Ready(()),
+            _ => self.wait_as_publisher(context),
+        })
+        .await
+    }
+
+    /// Uses the session itself, to subscribe for instance. `None` while bytes of it are being sent.
+    pub fn with_session<R>(&self, use_it: impl FnOnce(&mut Session<'b>) -> R) -> Option<R> {
+        let result = use_it(&mut *self.session.try_borrow_mut().ok()?);
+        if let Some(runner) = self.runner.borrow_mut().take() {
+            runner.wake();
+        }
+        Some(result)
+    }
+
+    fn wait_as_publisher<R>(&self, context: &Context<'_>) -> Poll<R> {
+        let mut publishers = self.publishers.borrow_mut();
+        let waker = context.waker();
+        let known = |place: &Option<Waker>| place.as_ref().is_some_and(|it| it.will_wake(waker));
+        if !publishers.iter().any(known) {
+            match publishers.iter_mut().find(|place| place.is_none()) {
+                Some(place) => *place = Some(waker.clone()),
+                // Nobody may wait unremembered: who comes too many asks again.
+                None => waker.wake_by_ref(),
+            }
+        }
+        Poll::Pending
+    }
+
+    fn wake_publishers(&self) {
+        for publisher in self.publishers.borrow_mut().iter_mut() {
+            if let Some(publisher) = publisher.take() {
+                publisher.wake();
+            }
+        }
+    }
+}
+
+/// Closes the session when the running task ends, also by being cancelled.
+struct Connection<'s, 'b, C: Timer>(&'s Shared<'b, C>);
+
+impl<C: Timer> Drop for Connection<'_, '_, C> {
+    fn drop(&mut self) {
+        if let Ok(mut session) = self.0.session.try_borrow_mut() {
+            session.closed();
+        }
+        self.0.wake_publishers();
+    }
+}
