@@ -131,14 +131,16 @@ impl<'b, C: Timer> Shared<'b, C> {
     }
 
     /// Sends what is to be sent, in one piece; `false` if there is nothing.
+    #[allow(
+        clippy::await_holding_refcell_ref,
+        reason = "publishers find the session borrowed meanwhile, and wait"
+    )]
     async fn send<T: Write>(&self, transport: &mut T) -> Result<bool, ClientError<T::Error>> {
         let count = {
             let session = self.session.borrow();
             if session.transmit().is_empty() {
                 return Ok(false);
             }
-            // Publishers find the session borrowed meanwhile, and wait.
-            #[allow(clippy::await_holding_refcell_ref)]
             let written = transport.write(session.transmit()).await;
             written.map_err(ClientError::Transport)?
         };
