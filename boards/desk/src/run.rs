@@ -27,7 +27,7 @@ use crate::transport::Endpoint;
 /// How long the device may take to say goodbye.
 const STOP_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a line of the log may wait, so that nobody waits for an answer while a terminal shows why.
-const LOG_DELAY: Duration = Duration::from_millis(20);
+const LOG_DELAY: Duration = Duration::from_millis(50);
 /// The exit code of a program that Ctrl-C ended (128 and the signal's number).
 const INTERRUPTED: i32 = 130;
 

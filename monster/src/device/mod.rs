@@ -40,8 +40,8 @@ const DIAGNOSTICS_MS: u64 = 60_000;
 /// acknowledgements that make room may stand behind the command that is to be answered.
 const IN_FLIGHT: u8 = 4;
 /// Milliseconds by which the pair that did not command the switch hears of it later than the one that
-/// did.
-const OTHER_PAIR_MS: u64 = 5;
+/// did: long enough that commands in quick succession are reported to it together, too short to be seen.
+const OTHER_PAIR_MS: u64 = 50;
 /// Milliseconds in which the board must have stored a record.
 const SAVE_TIMEOUT_MS: u64 = 5_000;
 
