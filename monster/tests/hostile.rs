@@ -167,12 +167,10 @@ fn after_life(bench: &mut Bench) {
         bench.acknowledge(identifier);
     }
     assert!(bench.device.is_online(), "{:?}", bench.log);
-    // Until the pair that did not command has heard of it too.
-    bench.pass(100);
     let counters = bench.device.counters();
     assert_eq!((counters.rejected, counters.retained_ignored), (1, 1));
     assert_eq!(bench.pin, Some(false), "three toggles");
-    bench.pass(10);
+    bench.pass(50);
     let said = bench.said();
     let of = |start: &str| said.iter().filter(|line| line.starts_with(start)).count();
     // What the other pair changed may be told together with what comes next.

@@ -122,7 +122,7 @@ fn a_change_on_one_pair_is_told_on_both_and_an_order_that_changes_nothing_only_w
     let mut bench = Bench::online(&[]);
     // Whoever did not command it may hear of it a moment later.
     let both = |bench: &mut Bench, state: &str, word: &str| {
-        bench.pass(10);
+        bench.pass(50);
         let mut said = bench.said();
         said.sort();
         let classic = format!("a1b2c3After {word}");
@@ -133,7 +133,7 @@ fn a_change_on_one_pair_is_told_on_both_and_an_order_that_changes_nothing_only_w
     bench.publish(ID, b"toggle");
     both(&mut bench, "on", "on-1");
     bench.command("switch/0/set", "on");
-    bench.pass(10);
+    bench.pass(50);
     assert_eq!(bench.said(), ["monster/a1b2c3/switch/0 on"]);
 }
 
