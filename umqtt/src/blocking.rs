@@ -405,26 +405,30 @@ impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
         }
     }
 
-    /// Writes what is to be sent, or else flushes what was written; `false` if there is neither.
+    /// Writes what is to be sent and, once that is all, flushes it; `false` if there is nothing.
     fn send(&mut self) -> Result<bool, ClientError<T::Error>> {
         let bytes = self.session.transmit();
-        let writes = !bytes.is_empty();
-        if !writes && !self.unflushed {
+        if bytes.is_empty() && !self.unflushed {
             return Ok(false);
         }
         let Some(transport) = &mut self.transport else {
             return Err(ClientError::NotConnected);
         };
-        let result = match writes {
-            true => transport.write(bytes),
-            false => transport.flush().map(|()| 0),
-        };
-        match result {
-            Ok(0) if writes => return Err(self.failed(ClientError::WriteZero)),
-            Ok(count) => {
-                self.session.transmitted(count, self.now);
-                self.unflushed = writes;
+        if !bytes.is_empty() {
+            let count = match transport.write(bytes) {
+                Ok(0) => return Err(self.failed(ClientError::WriteZero)),
+                Ok(count) => count,
+                Err(error) => return self.interrupted(error).map(|()| true),
+            };
+            let is_part = count < bytes.len();
+            self.session.transmitted(count, self.now);
+            self.unflushed = true;
+            if is_part {
+                return Ok(true);
             }
+        }
+        match transport.flush() {
+            Ok(()) => self.unflushed = false,
             Err(error) => self.interrupted(error)?,
         }
         Ok(true)

@@ -2,7 +2,7 @@
 
 use super::properties::{self, Carrier, Properties, Property};
 use super::{
-    FixedHeader, PacketIdentifier, ProtocolError, Qos, Reader, Version, Writer, first,
+    FixedHeader, PacketIdentifier, ProtocolError, Qos, Reader, Version, Writer, first, text,
     varint_length,
 };
 use crate::topic::TopicName;
@@ -246,7 +246,7 @@ impl Layout {
     /// The message that was [checked](is_topic), its payload as far as it lies in `packet`.
     pub fn message<'a>(&self, packet: &'a [u8]) -> Message<'a> {
         Message {
-            topic: core::str::from_utf8(self.topic(packet)).unwrap_or_default(),
+            topic: text(self.topic(packet)).unwrap_or_default(),
             payload: packet.get(self.payload..self.end).unwrap_or_default(),
             qos: self.qos,
             retain: self.first & 1 != 0,
@@ -269,7 +269,7 @@ pub(crate) fn is_topic(bytes: &[u8]) -> bool {
         above_ascii |= byte;
     }
     // What is ASCII is UTF-8.
-    !bytes.is_empty() && (above_ascii < 0x80 || core::str::from_utf8(bytes).is_ok())
+    !bytes.is_empty() && (above_ascii < 0x80 || text(bytes).is_some())
 }
 
 /// Whether a message may carry this topic name (section 4.7).

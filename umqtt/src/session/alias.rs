@@ -1,8 +1,8 @@
 //! Topic aliases (MQTT 5, section 3.3.2.3.4). They end with the connection.
 
 use super::message::Named;
-use crate::packet::ProtocolError;
 use crate::packet::publish::is_topic;
+use crate::packet::{ProtocolError, text};
 
 /// Topic names for which the server has set aliases: a slot of the caller's memory for each, with
 /// two bytes for the length.
@@ -80,7 +80,7 @@ impl<'b> Aliases<'b> {
     /// The topic name an alias was resolved to.
     pub fn topic(&self, alias: u16) -> &str {
         let topic = self.slot(alias).get(2..2 + self.length(alias));
-        core::str::from_utf8(topic.unwrap_or_default()).unwrap_or_default()
+        text(topic.unwrap_or_default()).unwrap_or_default()
     }
 
     fn length(&self, alias: u16) -> usize {
