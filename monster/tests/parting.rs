@@ -59,6 +59,8 @@ fn what_was_to_be_said_is_said_before_offline() {
         bench.said(),
         [
             "monster/a1b2c3/switch/0 off",
+            "monster/a1b2c3/switch/0 on",
+            "monster/a1b2c3/switch/0 off",
             r#"monster/a1b2c3/button/0 {"event_type":"single"}"#,
             "monster/a1b2c3/status offline",
         ]

@@ -328,7 +328,7 @@ fn identify_is_shown() {
 }
 
 #[test]
-fn with_four_messages_in_flight_a_state_waits_and_only_the_last_one_is_told() {
+fn with_four_messages_in_flight_states_wait_and_the_last_eight_are_told_in_order() {
     let mut bench = tree(&[]);
     bench.acknowledges = false;
     for _ in 0..20 {
@@ -341,7 +341,9 @@ fn with_four_messages_in_flight_a_state_waits_and_only_the_last_one_is_told() {
     bench.acknowledges = true;
     bench.acknowledge(sent[0].pkid);
     bench.settle();
-    assert_eq!(bench.said(), ["monster/a1b2c3/switch/0 off"]);
+    let state = |on| format!("monster/a1b2c3/switch/0 {}", if on { "on" } else { "off" });
+    let last_eight: Vec<_> = (0..8).map(|n| state(n % 2 == 0)).collect();
+    assert_eq!(bench.said(), last_eight);
 }
 
 #[test]

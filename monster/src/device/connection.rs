@@ -111,7 +111,7 @@ impl Device<'_> {
         self.link = Link::Online;
         self.counters.reconnects += self.was_connected as u32;
         self.was_connected = true;
-        self.news.connected(now);
+        self.news.connected(self.switch.is_on(), now);
         self.next_diagnostics = now;
         if let Some(heartbeat) = &mut self.heartbeat {
             heartbeat.connected(now);

@@ -271,11 +271,11 @@ impl Device<'_> {
     /// once; the other pair a moment later, so that nobody's answer waits for what others are told.
     pub(super) fn switch_moved(&mut self, moved: bool, hand: Hand, now: Instant) {
         let moment = |waits: bool| now.after(if waits { OTHER_PAIR_MS } else { 0 });
-        let structured = moment(hand == Hand::Classic);
-        self.news.switch = sooner(self.news.switch, structured);
+        let on = self.switch.is_on();
+        self.news.switch.add(on, moment(hand == Hand::Classic), now);
         if moved || hand == Hand::Classic {
-            let classic = moment(hand == Hand::Structured);
-            self.news.classic_switch = sooner(self.news.classic_switch, classic);
+            let at = moment(hand == Hand::Structured);
+            self.news.classic_switch.add(on, at, now);
         }
         if moved {
             self.log.add(
@@ -293,9 +293,4 @@ impl Device<'_> {
             self.switch_moved(moved, Hand::Button, now);
         }
     }
-}
-
-/// The sooner of the two.
-fn sooner(due: Option<Instant>, other: Instant) -> Option<Instant> {
-    Some(due.map_or(other, |due| due.min(other)))
 }

@@ -40,7 +40,7 @@ const DIAGNOSTICS_MS: u64 = 60_000;
 /// acknowledgements that make room may stand behind the command that is to be answered.
 const IN_FLIGHT: u8 = 4;
 /// Milliseconds by which the pair that did not command the switch hears of it later than the one that
-/// did: long enough that commands in quick succession are reported to it together, too short to be seen.
+/// did: long enough that those of commands in quick succession go together, too short to be seen.
 const OTHER_PAIR_MS: u64 = 50;
 /// Milliseconds in which the board must have stored a record.
 const SAVE_TIMEOUT_MS: u64 = 5_000;
@@ -416,9 +416,10 @@ impl<'b> Device<'b> {
                 .and_then(Heartbeat::deadline)
                 .filter(|_| speaking),
             (speaking && self.settings.structured.enabled).then_some(self.next_diagnostics),
-            self.news.classic_switch.filter(|_| speaking),
+            self.news.classic_switch.due.filter(|_| speaking),
             self.news
                 .switch
+                .due
                 .filter(|_| speaking && self.in_flight < IN_FLIGHT),
             self.pending.as_ref().map(|pending| pending.deadline),
         ]

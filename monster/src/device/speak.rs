@@ -63,18 +63,20 @@ impl Device<'_> {
 
     fn speak_classic(&mut self, now: Instant) -> Result<(), NoRoom> {
         if !self.settings.classic.enabled {
-            self.news.classic_switch = None;
+            self.news.classic_switch.clear();
             return Ok(());
         }
-        if self.is_due(self.news.classic_switch, now) {
+        while self.is_due(self.news.classic_switch.due, now)
+            && let Some(on) = self.news.classic_switch.next()
+        {
             let classic = &self.settings.classic;
-            let text = if self.switch.is_on() {
+            let text = if on {
                 classic.on.clone()
             } else {
                 classic.off.clone()
             };
             self.say(Topic::Classic, text.as_str().as_bytes(), LogLevel::Info)?;
-            self.news.classic_switch = None;
+            self.news.classic_switch.told();
         }
         if self.news.classic_climate {
             let text = self.classic_climate();
@@ -115,7 +117,7 @@ impl Device<'_> {
     fn speak_structured(&mut self, now: Instant) -> Result<(), NoRoom> {
         if !self.settings.structured.enabled {
             // There is nobody to tell; the classic pair has no events.
-            self.news.switch = None;
+            self.news.switch.clear();
             while self.news.event().is_some() {
                 self.news.event_told();
             }
@@ -134,10 +136,11 @@ impl Device<'_> {
             self.keep_informed(Topic::Status, b"online")?;
             self.news.status = false;
         }
-        if self.is_due(self.news.switch, now) {
-            let state = payload::state(self.switch.is_on());
-            self.keep_informed(Topic::Switch, state.as_bytes())?;
-            self.news.switch = None;
+        while self.is_due(self.news.switch.due, now)
+            && let Some(on) = self.news.switch.next()
+        {
+            self.keep_informed(Topic::Switch, payload::state(on).as_bytes())?;
+            self.news.switch.told();
         }
         if self.news.climate {
             if let Some(climate) = &self.climate
