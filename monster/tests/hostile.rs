@@ -173,8 +173,7 @@ fn after_life(bench: &mut Bench) {
     bench.pass(50);
     let said = bench.said();
     let of = |start: &str| said.iter().filter(|line| line.starts_with(start)).count();
-    // What the other pair changed may be told together with what comes next.
-    assert!(of("a1b2c3After on-") >= 2);
+    assert_eq!(of("a1b2c3After on-"), 3);
     assert_eq!(of("monster/a1b2c3/reply"), 2);
     assert_eq!(of("monster/a1b2c3/status online"), 1);
     assert_eq!(said.last().unwrap(), "monster/a1b2c3/switch/0 off");
