@@ -19,6 +19,8 @@ pub enum StoreError<E> {
     Region,
     /// There is no room left.
     Full,
+    /// It is longer than what can be kept, or than the room for it.
+    TooLong,
     /// What is in the flash makes no sense, and could not be repaired.
     Damaged,
 }
@@ -49,6 +51,7 @@ impl<E: fmt::Debug> fmt::Display for StoreError<E> {
                 crate::BLOCKS_MAX
             ),
             StoreError::Full => f.write_str("there is no room left in the flash"),
+            StoreError::TooLong => f.write_str("it is too long"),
             StoreError::Damaged => f.write_str("what is stored is damaged"),
         }
     }

@@ -11,12 +11,14 @@
 //! | 1 | the settings that are not the defaults: for each its key and its text, with their lengths ([`settings`]) |
 //! | 2 | how often the device has started, in all and for each reason, as little-endian `u32`s |
 //! | 0x100 + *n* | the core's record *n* ([`monster::memory`]) |
+//! | 0x200 + 16 *n* | what is longer than a record, by its [`Name`], and its pieces behind it |
 //!
 //! Not here: what the records mean, and what to do with settings that are refused.
 
 #![cfg_attr(not(any(test, feature = "std")), no_std)]
 #![forbid(unsafe_code)]
 
+mod blob;
 mod error;
 #[cfg(any(test, feature = "std"))]
 pub mod file;
@@ -40,6 +42,7 @@ use sequential_storage::cache::page_pointers::ArrayPagePointers;
 use sequential_storage::cache::page_states::ArrayPageStates;
 use sequential_storage::map::{MapConfig, MapStorage};
 
+pub use blob::{BLOB_MAX, Name};
 pub use error::{SettingsError, StoreError};
 
 /// The version of what is stored; a store of a newer one is refused, and left as it is.
@@ -52,7 +55,7 @@ pub const SETTINGS_MAX: usize = 3584;
 /// Room for the longest value and its key, in whole words of any flash.
 const BUFFER: usize = SETTINGS_MAX + 32;
 /// How many keys' places are remembered, so that they need not be searched for: all there are.
-const KEYS: usize = 24;
+const KEYS: usize = 48;
 
 type Key = u16;
 const KEY_SCHEMA: Key = 0;
