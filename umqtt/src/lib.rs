@@ -10,6 +10,7 @@ compile_error!("umqtt needs at least one of the features `v3` and `v5`");
 extern crate std as libstd;
 
 pub mod asynch;
+mod backlog;
 mod backoff;
 pub mod blocking;
 mod clock;
@@ -29,6 +30,7 @@ pub mod std;
 mod time;
 mod topic;
 
+pub use backlog::{Backlog, BacklogError, BacklogPolicy};
 pub use backoff::Backoff;
 pub use clock::{Clock, Timer};
 #[cfg(feature = "v5")]

@@ -445,6 +445,17 @@ impl<'b> Outbox<'b> {
             .is_some()
     }
 
+    /// Messages that were sent over an earlier connection, and are sent again.
+    pub fn repeated(&self) -> usize {
+        let mut repeated = 0;
+        let mut at = self.start;
+        while let Some(entry) = self.entry(at) {
+            repeated += (entry.is_publish() && entry.header.first & DUP != 0) as usize;
+            at = entry.end();
+        }
+        repeated
+    }
+
     /// What became of the PUBREC for the message with this identifier; `None` if that message was
     /// not delivered, or was released since.
     pub fn received(&self, identifier: PacketIdentifier) -> Option<Pubrec> {

@@ -21,6 +21,9 @@ pub struct Reconnect<'a, T> {
     /// How long it waits before each attempt.
     pub backoff: Backoff,
     timer: T,
+    attempts: u32,
+    connections: u32,
+    retransmits: u32,
 }
 
 /// Why an attempt to come back failed. The next one may succeed.
@@ -54,7 +57,26 @@ impl<'a, T: Timer> Reconnect<'a, T> {
             subscriptions,
             backoff,
             timer,
+            attempts: 0,
+            connections: 0,
+            retransmits: 0,
         }
+    }
+
+    /// Attempts made, also those that failed.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// Connections the server accepted, but for the first.
+    pub fn reconnects(&self) -> u32 {
+        self.connections.saturating_sub(1)
+    }
+
+    /// Messages that had to be sent once more, by all connections together
+    /// ([`Session::retransmits`](crate::Session::retransmits)).
+    pub fn retransmits(&self) -> u32 {
+        self.retransmits
     }
 
     /// Waits as long as it is time for, then makes one attempt: opens a transport, connects, and
@@ -75,6 +97,7 @@ impl<'a, T: Timer> Reconnect<'a, T> {
         let wait = self.backoff.wait();
         let start = self.timer.now().after(wait.into());
         self.timer.wait_until(start).await;
+        self.attempts = self.attempts.saturating_add(1);
         let transport = open().await.map_err(ReconnectError::Open)?;
         let session_present = self
             .establish(client, transport, on_event)
@@ -85,12 +108,15 @@ impl<'a, T: Timer> Reconnect<'a, T> {
     }
 
     async fn establish<'b, S: Read + Write, C: Timer>(
-        &self,
+        &mut self,
         client: &mut Client<'b, S, C>,
         transport: S,
         on_event: impl FnMut(Event<'_>),
     ) -> Result<bool, ClientError<S::Error>> {
         let session_present = client.connect(transport, &self.connect).await?;
+        self.connections = self.connections.saturating_add(1);
+        let retransmits = client.session().retransmits() as u32;
+        self.retransmits = self.retransmits.saturating_add(retransmits);
         if !session_present && !self.subscriptions.is_empty() {
             let subscribing = client.subscribe(self.subscriptions).await?;
             client.settle(subscribing, on_event).await?;

@@ -9,6 +9,7 @@ use core::task::{Context, Poll, Waker};
 
 use embedded_io_async::{Read, Write};
 
+use crate::backlog::Backlog;
 use crate::clock::Timer;
 use crate::error::{ClientError, NotConnected, PublishError};
 use crate::packet::PacketIdentifier;
@@ -203,6 +204,42 @@ impl<'b, C: Timer> Shared<'b, C> {
             runner.wake();
         }
         queued
+    }
+
+    /// Publishes what waits in a backlog, and waits for room for all of it, but not for answers;
+    /// `told` as [`Backlog::feed`] says. Without a connection what is left stays where it is:
+    /// [`connected`](Self::connected) tells of the next one.
+    ///
+    /// So a task that publishes whether there is a connection or not puts its message into the
+    /// backlog, and then calls this; another one, that brings the connection back, calls it
+    /// whenever there is one.
+    ///
+    /// Cancelling it loses nothing: what was not published is still in the backlog.
+    pub async fn feed(
+        &self,
+        backlog: &RefCell<Backlog<'_>>,
+        mut told: impl FnMut(&Publish<'_>, Result<Option<PacketIdentifier>, PublishError>),
+    ) -> Result<(), NotConnected> {
+        poll_fn(|context| {
+            let (Ok(mut session), Ok(mut backlog)) =
+                (self.session.try_borrow_mut(), backlog.try_borrow_mut())
+            else {
+                return self.wait_as_publisher(context);
+            };
+            if backlog.feed(&mut session, &mut told) > 0
+                && let Some(runner) = self.runner.borrow_mut().take()
+            {
+                runner.wake();
+            }
+            if backlog.is_empty() {
+                Poll::Ready(Ok(()))
+            } else if session.is_connected() {
+                self.wait_as_publisher(context)
+            } else {
+                Poll::Ready(Err(NotConnected))
+            }
+        })
+        .await
     }
 
     /// Waits until the server has answered what has this identifier.

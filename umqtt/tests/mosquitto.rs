@@ -2,6 +2,8 @@
 
 #[path = "../examples/asynch.rs"]
 mod asynch_example;
+#[path = "../examples/backlog.rs"]
+mod backlog_example;
 #[path = "../examples/blocking.rs"]
 mod blocking_example;
 #[path = "../examples/sans_io.rs"]
@@ -127,6 +129,8 @@ fn the_examples_run_and_end_by_themselves() {
         let received = outcome.unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(received, format!("umqtt/example/{name}: hello"));
     }
+    let outcome = runtime.block_on(backlog_example::run(server));
+    assert_eq!(outcome.expect("it ran"), "2 arrived, 4 replaced");
 }
 
 #[test]

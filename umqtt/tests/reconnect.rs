@@ -35,7 +35,8 @@ fn packet(stream: &mut TcpStream) -> Vec<u8> {
     [&header[..], &body].concat()
 }
 
-/// A server of four connections: refuses, forgets, refuses the subscription, remembers.
+/// A server of five connections: refuses, forgets, refuses the subscription, remembers but does not
+/// acknowledge, remembers.
 fn server(listener: TcpListener) {
     let accept = || {
         let (mut stream, _) = listener.accept().expect("a connection");
@@ -68,6 +69,12 @@ fn server(listener: TcpListener) {
 
     let mut stream = accept();
     stream.write_all(&[0x20, 2, 1, 0]).expect("CONNACK");
+    assert_eq!(packet(&mut stream), b"\x32\x06\x00\x01t\x00\x03m");
+    drop(stream);
+
+    let mut stream = accept();
+    stream.write_all(&[0x20, 2, 1, 0]).expect("CONNACK");
+    assert_eq!(packet(&mut stream), b"\x3a\x06\x00\x01t\x00\x03m");
     assert_eq!(
         packet(&mut stream),
         [0xe0, 0],
@@ -132,6 +139,17 @@ async fn it_comes_back_and_subscribes_only_where_the_server_forgot() {
     );
     let present = way.attempt(&mut client, open, |_| {}).await;
     assert!(matches!(present, Ok(true)), "{present:?}");
+    let message = umqtt::Publish::new("t", b"m").qos(Qos::AtLeastOnce);
+    client.publish(&message).await.expect("it is sent");
+    assert!(client.receive().await.is_err(), "the server is gone again");
+    assert_eq!(way.retransmits(), 0);
+    let present = way.attempt(&mut client, open, |_| {}).await;
+    assert!(matches!(present, Ok(true)), "{present:?}");
+    client.flush().await.expect("it is sent again");
+
+    assert_eq!(way.attempts(), 6);
+    assert_eq!(way.reconnects(), 3, "the refused CONNECT is none");
+    assert_eq!(way.retransmits(), 1);
     client.disconnect().await.expect("a farewell");
     server.join().expect("the server saw what it expected");
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use embedded_io_adapters::tokio_1::FromTokio;
 use mqttbytes::v4::{self, Packet};
 use std::io::{Read, Write};
-use umqtt::{ClientError, Connect, Event, Instant, Publish, Qos, Shared};
+use umqtt::{Backlog, BacklogPolicy, ClientError, Connect, Event, Instant, Publish, Qos, Shared};
 
 const EACH: usize = 50;
 
@@ -131,4 +131,60 @@ async fn many_publish_through_a_small_buffer_while_one_receives() {
     }
     let late = shared.publish(&Publish::new("up", b"late")).await;
     assert_eq!(late, Err(umqtt::PublishError::NotConnected));
+}
+
+#[tokio::test]
+async fn what_waits_in_a_backlog_is_published_once_there_is_a_connection() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let server = thread::spawn(move || server(&listener, 2 * EACH));
+
+    let (mut receive, mut send, mut scratch) = ([0; 64], [0; 64], [0; 64]);
+    let mut memory = [0; 1024];
+    let start = tokio::time::Instant::now();
+    let shared = Shared::new(&mut receive, &mut send, Clock(start));
+    let backlog = RefCell::new(Backlog::new(&mut memory, BacklogPolicy::Reject));
+
+    let push = |name: u8, number: usize| {
+        let payload = [name, number as u8];
+        let message = Publish::new("up", &payload).qos(Qos::AtLeastOnce);
+        backlog.borrow_mut().push(&message).expect("room");
+    };
+    for number in 0..EACH {
+        push(0, number);
+    }
+    let stays = shared.feed(&backlog, |_, _| {}).await;
+    assert_eq!(stays, Err(umqtt::NotConnected));
+    assert_eq!(backlog.borrow().iter().count(), EACH);
+
+    let stream = tokio::net::TcpStream::connect(address)
+        .await
+        .expect("it listens");
+    let connect = Connect::new("both");
+    let runner = shared.run(FromTokio::new(stream), &connect, &mut scratch, |_| {});
+    // Two tasks that push and feed, through a send buffer with room for three.
+    let publisher = async |name: u8, from: usize| {
+        shared.connected().await;
+        for number in from..EACH {
+            push(name, number);
+            let all = shared.feed(&backlog, |_, queued| assert!(queued.is_ok()));
+            all.await.expect("a connection");
+        }
+        shared
+            .feed(&backlog, |_, _| {})
+            .await
+            .expect("a connection");
+    };
+    let publishers = async { tokio::join!(publisher(0, EACH), publisher(1, 0)) };
+    let limit = Duration::from_secs(20);
+    let (ended, _) = tokio::time::timeout(limit, async { tokio::join!(runner, publishers) })
+        .await
+        .expect("it does not hang");
+    assert!(matches!(ended, Err(ClientError::Closed)), "{ended:?}");
+    let heard = server.join().expect("the server saw what it expected");
+    for name in 0..2 {
+        let numbers = heard.iter().filter(|payload| payload[0] == name);
+        assert!(numbers.map(|payload| payload[1]).eq(0..EACH as u8));
+    }
+    assert_eq!(backlog.borrow().dropped(), 0);
 }

@@ -459,6 +459,15 @@ impl<'b> Session<'b> {
         self.keep_alive.round_trip()
     }
 
+    /// Messages of QoS 1 and 2 that were sent over an earlier connection, and are sent again (with DUP)
+    /// over this one or the next: after [`Event::Connected`], all that this connection repeats; then
+    /// those of them that the server has not acknowledged yet.
+    ///
+    /// It is counted when it is asked for: who does not ask, pays nothing.
+    pub fn retransmits(&self) -> usize {
+        self.outbox.repeated()
+    }
+
     /// Queues DISCONNECT behind what is queued; the session is closed once it was sent. The server
     /// forgets the will. Acknowledges the message that [`poll`](Self::poll) returned last.
     ///

@@ -55,7 +55,9 @@ fn what_was_not_acknowledged_is_sent_again_with_dup_only_where_it_was_sent() {
         publishes(&pair.packets()),
         [(b'1', 1, true), (b'2', 2, true), (b'3', 3, false)]
     );
+    assert_eq!(pair.session.retransmits(), 2);
     pair.reconnect(&kept(), true);
+    assert_eq!(pair.session.retransmits(), 3);
     assert_eq!(
         publishes(&pair.packets()),
         [(b'1', 1, true), (b'2', 2, true), (b'3', 3, true)]
