@@ -75,4 +75,4 @@ pub mod random;
 pub mod settings;
 pub mod switch;
 
-pub use dialogue::payload::Counters;
+pub use dialogue::payload::{Counters, Diagnostics};

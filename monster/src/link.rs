@@ -20,6 +20,8 @@ pub(crate) const RESTART_DELAY_MS: u64 = 10_000;
 pub(crate) enum Link {
     /// There is no network.
     Down,
+    /// No broker is set: there is nothing to connect to.
+    NoBroker,
     /// The next attempt is made then.
     Waiting(Instant),
     /// The board opens the connection; it is given up then.
@@ -47,7 +49,7 @@ impl Link {
             | Link::Subscribing(..)
             | Link::Online
             | Link::Parting(_) => true,
-            Link::Down | Link::Waiting(_) | Link::Failed(_) | Link::Ended => false,
+            Link::Down | Link::NoBroker | Link::Waiting(_) | Link::Failed(_) | Link::Ended => false,
         }
     }
 
@@ -64,7 +66,7 @@ impl Link {
             | Link::Subscribing(_, at)
             | Link::Parting(at)
             | Link::Failed(at) => Some(at),
-            Link::Down | Link::Greeting | Link::Online | Link::Ended => None,
+            Link::Down | Link::NoBroker | Link::Greeting | Link::Online | Link::Ended => None,
         }
     }
 }

@@ -43,8 +43,9 @@ pub use template::{
 
 use crate::identity::DeviceId;
 use value::{
-    ClimateKind, Groups, HeartbeatInterval, KeepAlive, LogLevel, MqttSession, MqttVersion, Offset,
-    OnFailure, PinName, PowerOn, Refused, RetainedCommands, SchemaVersion, Text, Value,
+    AccessPoint, ClimateKind, Groups, HeartbeatInterval, KeepAlive, Kind, LogLevel, MqttSession,
+    MqttVersion, Offset, OnFailure, PinName, PowerOn, Refused, RetainedCommands, SchemaVersion,
+    Text, Value,
 };
 
 /// Makes the structs, [`TABLE`] and the defaults from one list of
@@ -96,6 +97,7 @@ macro_rules! settings {
                 meaning: $meaning,
                 default: $default,
                 is_sensitive: <$Type as Value>::SENSITIVE,
+                kind: <$Type as Value>::KIND,
                 allowed: <$Type as Value>::allowed,
                 show: |settings, f| settings.$field.show(f),
                 set: |settings, text| {
@@ -108,6 +110,7 @@ macro_rules! settings {
                 meaning: $meaning_in,
                 default: $default_in,
                 is_sensitive: <$Type_in as Value>::SENSITIVE,
+                kind: <$Type_in as Value>::KIND,
                 allowed: <$Type_in as Value>::allowed,
                 show: |settings, f| settings.$group.$field_in.show(f),
                 set: |settings, text| {
@@ -129,6 +132,16 @@ settings! {
         "groups" groups: Groups = "";
         /// What to do when the broker is away: try again, or restart the machine.
         "on_failure" on_failure: OnFailure = "retry";
+        /// When the device opens an access point of its own to be set up by; only on a board with WiFi.
+        "ap" access_point: AccessPoint = "auto";
+    }
+
+    /// The WiFi network to join; only on a board with WiFi.
+    wifi: WifiSettings {
+        /// The name of the WiFi network; only on a board with WiFi.
+        "wifi.ssid" ssid: Text<0, SSID_MAX> = "";
+        /// The password of the WiFi network; empty if it is open.
+        "wifi.password" password: Secret<WIFI_PASSWORD_MAX, WIFI_PASSWORD_MIN> = "";
     }
 
     /// Where the broker is and how to log in.
@@ -225,6 +238,12 @@ settings! {
         "climate.humidity_offset" humidity_offset: Offset = "0.0";
     }
 
+    /// The console: the page, the line console and WebREPL.
+    console: ConsoleSettings {
+        /// The password of the page, WebREPL and the serial console; empty: one the device made up.
+        "console.password" password: Secret<CONSOLE_PASSWORD_MAX> = "";
+    }
+
     /// The log.
     log: LogSettings {
         /// How much the log says.
@@ -232,6 +251,14 @@ settings! {
     }
 }
 
+/// The longest `wifi.ssid`, in bytes (IEEE 802.11, section 9.4.2.2).
+pub const SSID_MAX: usize = 32;
+/// The shortest `wifi.password` of a network that is not open, in bytes (WPA2).
+pub const WIFI_PASSWORD_MIN: usize = 8;
+/// The longest `wifi.password`, in bytes.
+pub const WIFI_PASSWORD_MAX: usize = 63;
+/// The longest `console.password`, in bytes.
+pub const CONSOLE_PASSWORD_MAX: usize = 63;
 /// The longest `broker.ca`, `broker.cert` and `broker.key`, in bytes.
 pub const FILE_MAX: usize = 200;
 /// The longest `classic.on` and `classic.off`, in bytes.
@@ -366,6 +393,7 @@ pub struct Setting {
     meaning: &'static str,
     default: &'static str,
     is_sensitive: bool,
+    kind: Kind,
     allowed: fn(&mut fmt::Formatter<'_>) -> fmt::Result,
     show: fn(&Settings, &mut fmt::Formatter<'_>) -> fmt::Result,
     set: fn(&mut Settings, &str) -> Result<(), Refused>,
@@ -381,6 +409,11 @@ impl Setting {
     pub fn meaning(&self) -> &'static str {
         // A doc comment begins with a space.
         self.meaning.trim_ascii_start()
+    }
+
+    /// How a form asks for it.
+    pub const fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// Which values it takes, in words.

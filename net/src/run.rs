@@ -149,6 +149,12 @@ async fn carry_out<B: Board, F: NorFlash>(
             },
             Output::Identify => board.identify(),
             Output::Log(line) => B::log(line.level, format_args!("{}", line.text)),
+            Output::FactoryReset => {
+                if let Err(error) = store.erase().await {
+                    B::log(LogLevel::Error, format_args!("cannot forget: {error}"));
+                }
+                return Some(ResetReason::Command);
+            }
             Output::Restart(reason) => return Some(reason),
             // Nobody asks a board to stop; should the core do so, a start is the way out.
             Output::Stopped => return Some(ResetReason::Unknown),

@@ -343,6 +343,7 @@ impl<'a> Home<'a> {
             Output::Save(record) => self.save(record, world),
             Output::Identify => self.judge.identified(),
             Output::Log(line) => world.trace.add(world.now, self.number, Note::Log(line)),
+            Output::FactoryReset => panic!("nobody asked it to forget"),
             Output::Restart(reason) => {
                 match reason {
                     ResetReason::Command => assert!(

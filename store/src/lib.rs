@@ -220,6 +220,14 @@ impl<F: NorFlash> Store<F> {
         Ok(starts)
     }
 
+    /// Forgets everything. The store is of no use afterwards, before it is [opened](Self::open) again.
+    ///
+    /// # Errors
+    /// Those of the flash.
+    pub async fn erase(&mut self) -> Result<(), StoreError<F::Error>> {
+        Ok(self.map.erase_all().await?)
+    }
+
     /// Whether all of the flash is erased.
     async fn is_blank(&mut self) -> Result<bool, StoreError<F::Error>> {
         let Range { start, end } = self.map.flash_range();

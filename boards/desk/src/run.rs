@@ -217,6 +217,17 @@ impl Running<'_, '_> {
                     self.pins.identify(self.clock.now());
                 }
                 Output::Log(line) => self.say(line.level, line.text),
+                Output::FactoryReset => {
+                    self.link.close().await;
+                    let forgotten = match self.board.store.forget() {
+                        Ok(()) => "everything is forgotten but what the file, the environment and \
+                                   the flags say"
+                            .to_owned(),
+                        Err(error) => format!("not everything is forgotten: {error}"),
+                    };
+                    self.say(LogLevel::Warn, forgotten);
+                    return Some(End::Restart(ResetReason::Command));
+                }
                 Output::Restart(reason) => {
                     self.link.close().await;
                     return Some(End::Restart(reason));

@@ -43,6 +43,21 @@ impl Store {
         self.write(&name_of(key), bytes, &mut |_| Ok(()))
     }
 
+    /// Forgets every record, and how often there was a boot.
+    ///
+    /// # Errors
+    /// Those of the system; then some may be left.
+    pub fn forget(&self) -> io::Result<()> {
+        let records = (0..=u8::MAX).map(name_of);
+        for name in records.chain([BOOTS.to_owned()]) {
+            match fs::remove_file(self.folder.join(name)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        sync_folder(&self.folder)
+    }
+
     /// Counts this boot: how many there have been, this one included.
     pub fn count_boot(&self, warnings: &mut Vec<String>) -> u32 {
         let before = self

@@ -1,20 +1,31 @@
-//! Lines on the UART.
+//! Lines on the UART, each with the seconds since the machine was started.
 
-use core::fmt;
+use core::fmt::{self, Write};
 
+use embassy_time::Instant;
 use monster::settings::value::LogLevel;
-use monster_net::Log;
+use portable_atomic::{AtomicU8, Ordering};
 
 use crate::hw::uart::Uart;
 
-static LOG: Log = Log::new();
+static LEVEL: AtomicU8 = AtomicU8::new(LogLevel::Info as u8);
 
 /// From now on, lines of this level and of more important ones.
 pub fn set_level(level: LogLevel) {
-    LOG.set_level(level);
+    LEVEL.store(level as u8, Ordering::Relaxed);
 }
 
 /// A line.
 pub fn line(level: LogLevel, text: fmt::Arguments<'_>) {
-    LOG.line(&mut Uart, level, text);
+    if level as u8 > LEVEL.load(Ordering::Relaxed) {
+        return;
+    }
+    let mark = match level {
+        LogLevel::Error => "error: ",
+        LogLevel::Warn => "warning: ",
+        LogLevel::Info | LogLevel::Debug => "",
+    };
+    let time = Instant::now().as_millis();
+    // The UART takes everything.
+    let _ = writeln!(Uart, "{:5}.{:03}  {mark}{text}\r", time / 1000, time % 1000);
 }

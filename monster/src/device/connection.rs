@@ -1,11 +1,12 @@
 //! The device and its connection: opened, greeted, subscribed, lost, parted from.
 
-use core::fmt;
+use core::fmt::{self, Write};
 use core::net::IpAddr;
 
+use heapless::String;
 use umqtt::{Connect, Credentials, Instant, Publish, Qos, Version};
 
-use super::{Device, End, ResetReason, take};
+use super::{Device, End, REASON_MAX, ResetReason, take};
 use crate::dialogue::topics::{Topic, Topics};
 use crate::identity::DeviceId;
 use crate::link::{
@@ -109,6 +110,7 @@ impl Device<'_> {
             );
         }
         self.link = Link::Online;
+        self.reason.clear();
         self.counters.reconnects += self.was_connected as u32;
         self.was_connected = true;
         self.news.connected(self.switch.is_on(), now);
@@ -133,6 +135,7 @@ impl Device<'_> {
             return;
         }
         self.drop_connection(now);
+        self.note_reason(reason);
         let delay = match self.settings.on_failure {
             OnFailure::Retry => {
                 let delay = self.backoff.wait(now, &mut self.random).into();
@@ -165,16 +168,30 @@ impl Device<'_> {
         } else if self.link != Link::Down && self.link != Link::Ended {
             self.drop_connection(now);
             self.link = Link::Down;
+            self.note_reason(format_args!("the network is gone"));
             self.log
                 .add(LogLevel::Warn, format_args!("the network is gone"));
         }
     }
 
     pub(super) fn wait_for_next_attempt(&mut self, now: Instant) {
-        let delay = self.backoff.wait(now, &mut self.random);
-        self.link = Link::Waiting(now.after(delay.into()));
+        self.link = match self.settings.broker.url {
+            Some(_) => {
+                let delay = self.backoff.wait(now, &mut self.random);
+                Link::Waiting(now.after(delay.into()))
+            }
+            None => Link::NoBroker,
+        };
+        self.reason.clear();
         self.log
             .add(LogLevel::Info, format_args!("the network is back"));
+    }
+
+    /// Keeps why there is no connection, for those who ask.
+    fn note_reason(&mut self, reason: fmt::Arguments<'_>) {
+        self.reason.clear();
+        // What does not fit is left out.
+        let _ = Cut(&mut self.reason).write_fmt(reason);
     }
 
     /// Lets go of the connection, whatever state it is in.
@@ -208,6 +225,16 @@ impl Device<'_> {
         self.session.closed();
         self.wanted.close |= self.link.is_open() && !take(&mut self.wanted.connect);
         self.link = Link::Ended;
+    }
+}
+
+/// Takes as much of a text as fits.
+struct Cut<'a>(&'a mut String<REASON_MAX>);
+
+impl Write for Cut<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        text.chars()
+            .try_for_each(|character| self.0.push(character).map_err(|_| fmt::Error))
     }
 }
 

@@ -249,7 +249,9 @@ impl Device<'_> {
     fn measure(&mut self, asker: Asker, hand: Hand, now: Instant) {
         match hand {
             Hand::Classic => self.news.classic_asked = true,
-            _ => self.news.structured_asked = true,
+            Hand::Structured => self.news.structured_asked = true,
+            // It is seen where it was asked for.
+            Hand::Button | Hand::Pulse | Hand::Local => {}
         }
         let Some(climate) = &mut self.climate else {
             self.news.classic_climate |= take(&mut self.news.classic_asked);
@@ -272,6 +274,9 @@ impl Device<'_> {
     pub(super) fn switch_moved(&mut self, moved: bool, hand: Hand, now: Instant) {
         let moment = |waits: bool| now.after(if waits { OTHER_PAIR_MS } else { 0 });
         let on = self.switch.is_on();
+        if hand == Hand::Local && !moved {
+            return;
+        }
         self.news.switch.add(on, moment(hand == Hand::Classic), now);
         if moved || hand == Hand::Classic {
             let at = moment(hand == Hand::Structured);
@@ -287,6 +292,7 @@ impl Device<'_> {
 
     pub(super) fn button_event(&mut self, event: Option<ButtonEvent>, now: Instant) {
         let Some(event) = event else { return };
+        self.pressed = Some((event, now));
         self.counters.drops += self.news.add_event(event, now);
         if event == ButtonEvent::Single {
             let moved = self.switch.apply(SwitchCommand::Toggle, now);

@@ -1,17 +1,25 @@
 //! The device: everything it is and does, without any input or output of its own.
 
+mod board;
 mod connection;
 mod listen;
+mod local;
 mod speak;
+mod status;
+
+pub use board::{Input, Output, ResetReason, Start, Vitals};
+pub use local::{LocalCommand, UnknownCommand};
+pub use status::{Connection, ConnectionState, LastPress, REASON_MAX};
 
 use core::net::IpAddr;
 
+use heapless::String;
 use umqtt::{Instant, Session};
 
 use crate::backoff::Backoff;
-use crate::button::Button;
-use crate::climate::{Climate, Offsets, Outcome};
-use crate::dht::{Kind, Reading, SensorError};
+use crate::button::{Button, ButtonEvent};
+use crate::climate::{Climate, Offsets};
+use crate::dht::Kind;
 use crate::dialogue::asker::{Asker, Route};
 use crate::dialogue::command::Action;
 use crate::dialogue::payload::Counters;
@@ -19,8 +27,8 @@ use crate::dialogue::topics::Topics;
 use crate::heartbeat::Heartbeat;
 use crate::identity::DeviceId;
 use crate::link::Link;
-use crate::log::{Lines, Log};
-use crate::memory::{CommandId, Executed, Memory, Record};
+use crate::log::Lines;
+use crate::memory::{CommandId, Executed, Record};
 use crate::news::News;
 use crate::random::Random;
 use crate::settings::Settings;
@@ -44,122 +52,6 @@ const IN_FLIGHT: u8 = 4;
 const OTHER_PAIR_MS: u64 = 50;
 /// Milliseconds in which the board must have stored a record.
 const SAVE_TIMEOUT_MS: u64 = 5_000;
-
-/// What a board knows when it starts its device.
-pub struct Start {
-    /// The settings; [`Settings::validate`] found nothing wrong with them.
-    pub settings: Settings,
-    /// Which device this is.
-    pub id: DeviceId,
-    /// Chance, for the waits between attempts; no two devices should have the same.
-    pub seed: u64,
-    /// Why the device starts.
-    pub reset: ResetReason,
-    /// How often it has started, this time included.
-    pub boots: u32,
-    /// What was stored before.
-    pub memory: Memory,
-    /// Whether the button is held down right now.
-    pub button_pressed: bool,
-}
-
-/// Why a device starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ResetReason {
-    /// The power came on; on a desk, the program was started.
-    PowerOn,
-    /// Somebody commanded it.
-    Command,
-    /// The broker was away, and `on_failure` is `restart`.
-    Failure,
-    /// The watchdog found the firmware stuck.
-    Watchdog,
-    /// The board cannot tell.
-    Unknown,
-}
-
-impl ResetReason {
-    /// The word for it in diagnostics.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            ResetReason::PowerOn => "power-on",
-            ResetReason::Command => "command",
-            ResetReason::Failure => "failure",
-            ResetReason::Watchdog => "watchdog",
-            ResetReason::Unknown => "unknown",
-        }
-    }
-}
-
-/// What a board tells its device.
-#[derive(Clone, Copy, Debug)]
-pub enum Input<'a> {
-    /// The network is there, or is not. It counts as there until the board says otherwise.
-    Network(bool),
-    /// The connection that [`Output::Connect`] asked for is open, TLS included.
-    Connected {
-        /// The address this end of it has.
-        ip: Option<IpAddr>,
-    },
-    /// It could not be opened, and why.
-    ConnectFailed(&'a str),
-    /// The connection is gone, and why.
-    Closed(&'a str),
-    /// The button is down, or up. Every edge, bouncing or not.
-    Button {
-        /// Whether it is down.
-        pressed: bool,
-    },
-    /// The answer to [`Output::Measure`]: the widths of the pulses, as [`decode`](crate::dht::decode)
-    /// describes them.
-    Pulses(&'a [u16]),
-    /// The same, on a board that has it decoded for it.
-    Reading(Result<Reading, SensorError>),
-    /// The record with this key is stored.
-    Saved(u8),
-    /// The record with this key could not be stored.
-    SaveFailed(u8),
-    /// How the board is, for diagnostics; as often as the board likes.
-    Vitals(Vitals),
-    /// Say goodbye, and stop.
-    Stop,
-}
-
-/// What a board knows of itself; what it does not know is left out of diagnostics.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Vitals {
-    /// Bytes of memory that are free.
-    pub free: Option<u32>,
-    /// How strong the WiFi's signal is, in dBm.
-    pub rssi: Option<i8>,
-}
-
-/// What a device wants of its board.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Open a connection to `broker.url`, and answer [`Input::Connected`] or
-    /// [`Input::ConnectFailed`]. The device gives up by itself when that takes too long.
-    Connect,
-    /// Close the connection, or stop opening it.
-    Close,
-    /// Set the switch's pin.
-    Switch {
-        /// High or low.
-        level: bool,
-    },
-    /// Ask the sensor, and answer [`Input::Pulses`] or [`Input::Reading`].
-    Measure,
-    /// Store a record, then answer [`Input::Saved`] or [`Input::SaveFailed`].
-    Save(Record),
-    /// Show a person which device this is.
-    Identify,
-    /// A line for the log.
-    Log(Log),
-    /// Start anew, with this reason. Nothing more comes.
-    Restart(ResetReason),
-    /// The answer to [`Input::Stop`]. Nothing more comes.
-    Stopped,
-}
 
 /// A switch, a button and a climate sensor on an MQTT broker, as a state machine.
 ///
@@ -208,6 +100,10 @@ pub struct Device<'b> {
     counters: Counters,
     vitals: Vitals,
     ip: Option<IpAddr>,
+    /// Why there is no connection, if there is none and one was wanted.
+    reason: String<REASON_MAX>,
+    /// What the button did last, and when.
+    pressed: Option<(ButtonEvent, Instant)>,
 
     wanted: Wanted,
     log: Lines,
@@ -242,6 +138,7 @@ struct Wanted {
 enum End {
     Stop,
     Restart(ResetReason),
+    FactoryReset,
 }
 
 /// Who moved the switch.
@@ -252,6 +149,8 @@ enum Hand {
     Structured,
     Button,
     Pulse,
+    /// Somebody at the device itself, who is not at the button.
+    Local,
 }
 
 impl<'b> Device<'b> {
@@ -270,11 +169,18 @@ impl<'b> Device<'b> {
         };
         let power_on = settings.switch.power_on;
         let inverted = settings.switch.inverted;
+        let mut log = Lines::new(settings.log.level);
+        if settings.broker.url.is_none() {
+            log.add(LogLevel::Warn, format_args!("no broker is set"));
+        }
         Device {
             topics: Topics::new(&start.id, &settings),
             id: start.id,
             session: Session::new(receive, send),
-            link: Link::Waiting(now),
+            link: match settings.broker.url {
+                Some(_) => Link::Waiting(now),
+                None => Link::NoBroker,
+            },
             backoff: Backoff::new(now),
             random: Random::new(start.seed),
             was_connected: false,
@@ -299,8 +205,10 @@ impl<'b> Device<'b> {
             counters: Counters::default(),
             vitals: Vitals::default(),
             ip: None,
+            reason: String::new(),
+            pressed: None,
             wanted: Wanted::default(),
-            log: Lines::new(settings.log.level),
+            log,
             settings,
         }
     }
@@ -346,6 +254,7 @@ impl<'b> Device<'b> {
             }
             Input::SaveFailed(key) => self.save_failed(key, now),
             Input::Vitals(vitals) => self.vitals = vitals,
+            Input::Local(command) => self.obey(command, now),
             Input::Stop => self.part(End::Stop, now),
         }
     }
@@ -396,6 +305,7 @@ impl<'b> Device<'b> {
         match self.wanted.end.take_if(|_| self.link == Link::Ended)? {
             End::Stop => Some(Output::Stopped),
             End::Restart(reason) => Some(Output::Restart(reason)),
+            End::FactoryReset => Some(Output::FactoryReset),
         }
     }
 
@@ -448,36 +358,6 @@ impl<'b> Device<'b> {
     pub fn received(&mut self, count: usize, now: Instant) {
         self.session.received(count, now);
         self.blocked = false;
-    }
-
-    /// The settings it runs with.
-    pub fn settings(&self) -> &Settings {
-        &self.settings
-    }
-
-    /// Which device it is.
-    pub fn id(&self) -> &DeviceId {
-        &self.id
-    }
-
-    /// The logical state of the switch.
-    pub fn switch_is_on(&self) -> bool {
-        self.switch.is_on()
-    }
-
-    /// Whether it is in dialogue with the broker.
-    pub fn is_online(&self) -> bool {
-        self.link.is_in_dialogue()
-    }
-
-    /// What the sensor measured last, if anything.
-    pub fn climate(&self) -> Option<Outcome> {
-        self.climate.as_ref()?.outcome()
-    }
-
-    /// What it has counted since it was switched on.
-    pub fn counters(&self) -> Counters {
-        self.counters
     }
 
     /// Does everything that is due.

@@ -6,7 +6,7 @@ use heapless::String;
 use umqtt::{Instant, Property, Publish, PublishError, Qos};
 
 use super::{DIAGNOSTICS_MS, Device, IN_FLIGHT};
-use crate::dialogue::payload::{self, Answer, Diagnostics};
+use crate::dialogue::payload::{self, Answer};
 use crate::dialogue::topics::Topic;
 use crate::link::Link;
 use crate::log::Payload;
@@ -159,16 +159,7 @@ impl Device<'_> {
             self.news.event_told();
         }
         if self.news.diagnostics {
-            let diagnostics = Diagnostics {
-                uptime: now.since(self.boot) / 1000,
-                reset: self.reset.as_str(),
-                boots: self.boots,
-                counters: self.counters,
-                ping: self.session.round_trip(),
-                vitals: self.vitals,
-                ip: self.ip,
-            };
-            let payload = diagnostics.payload();
+            let payload = self.diagnostics(now).payload();
             self.keep_informed(Topic::Diagnostics, payload.as_bytes())?;
             self.news.diagnostics = false;
         }

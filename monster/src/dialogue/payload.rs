@@ -7,7 +7,7 @@ use heapless::String;
 
 use crate::button::ButtonEvent;
 use crate::climate::Outcome;
-use crate::device::Vitals;
+use crate::device::{ResetReason, Vitals};
 use crate::memory::CommandId;
 
 /// The longest payload, in bytes.
@@ -96,20 +96,26 @@ pub struct Counters {
 }
 
 /// What the device tells of itself.
-pub(crate) struct Diagnostics {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Diagnostics {
     /// Seconds since boot.
     pub uptime: u64,
-    pub reset: &'static str,
+    /// Why it started.
+    pub reset: ResetReason,
+    /// How often it has started, this time included.
     pub boots: u32,
+    /// What it has counted.
     pub counters: Counters,
     /// Milliseconds that the last PINGREQ took.
     pub ping: Option<u32>,
+    /// What its board knows.
     pub vitals: Vitals,
+    /// The address it last had towards the broker.
     pub ip: Option<IpAddr>,
 }
 
 impl Diagnostics {
-    pub fn payload(&self) -> Payload {
+    pub(crate) fn payload(&self) -> Payload {
         let mut out = Payload::new();
         let Counters {
             reconnects,
@@ -120,7 +126,9 @@ impl Diagnostics {
         let _ = write!(
             out,
             r#"{{"uptime":{},"reset":"{}","boots":{},"reconnects":{reconnects},"drops":{drops},"rejected":{rejected},"retained_ignored":{retained_ignored}"#,
-            self.uptime, self.reset, self.boots
+            self.uptime,
+            self.reset.as_str(),
+            self.boots
         );
         if let Some(ping) = self.ping {
             let _ = write!(out, r#","ping_ms":{ping}"#);
@@ -182,7 +190,7 @@ mod tests {
     fn the_longest_diagnostics_fit() {
         let diagnostics = Diagnostics {
             uptime: u64::MAX,
-            reset: "watchdog",
+            reset: ResetReason::Watchdog,
             boots: u32::MAX,
             counters: Counters {
                 reconnects: u32::MAX,

@@ -48,7 +48,7 @@ impl Scheme {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokerUrl {
     scheme: Scheme,
-    host: String<HOST_MAX>,
+    host: String<HOST_MAX, u16>,
     port: u16,
     user: Text<0, USER_MAX>,
     password: Secret<PASSWORD_MAX>,

@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_key_like_no_other_suggests_nothing() {
-        for unknown in ["", "x", "wifi.ssid", "enabled", "colour", "%", "é"] {
+        for unknown in ["", "x", "bluetooth.name", "enabled", "colour", "%", "é"] {
             assert_eq!(nearest(unknown), None, "{unknown}");
         }
         assert_eq!(nearest(&"log.level".repeat(100)), None);

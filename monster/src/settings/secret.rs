@@ -4,14 +4,14 @@ use core::fmt;
 
 use heapless::String;
 
-use super::value::{Refused, Value};
+use super::value::{Kind, Refused, Value};
 
-/// A text of at most `N` bytes that no log, error, page or table ever shows: `Debug` and `Display`
+/// A text of `MIN` to `N` bytes that no log, error, page or table ever shows: `Debug` and `Display`
 /// say only whether there is one. Empty means there is none.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Secret<const N: usize>(String<N>);
+pub struct Secret<const N: usize, const MIN: usize = 0>(String<N, u16>);
 
-impl<const N: usize> Secret<N> {
+impl<const N: usize, const MIN: usize> Secret<N, MIN> {
     /// The secret itself, for the one place that must send or store it.
     pub fn expose(&self) -> &str {
         &self.0
@@ -23,17 +23,24 @@ impl<const N: usize> Secret<N> {
     }
 }
 
-impl<const N: usize> Value for Secret<N> {
+impl<const N: usize, const MIN: usize> Value for Secret<N, MIN> {
     const SENSITIVE: bool = true;
+    const KIND: Kind = Kind::Secret;
 
     fn parse(text: &str) -> Result<Self, Refused> {
+        if !text.is_empty() && text.len() < MIN {
+            return Err("it is too short");
+        }
         String::try_from(text)
             .map(Secret)
             .map_err(|_| "it is too long")
     }
 
     fn allowed(f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "up to {N} bytes; empty: none")
+        match MIN {
+            0 => write!(f, "up to {N} bytes; empty: none"),
+            _ => write!(f, "{MIN} to {N} bytes; empty: none"),
+        }
     }
 
     fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -41,13 +48,13 @@ impl<const N: usize> Value for Secret<N> {
     }
 }
 
-impl<const N: usize> fmt::Display for Secret<N> {
+impl<const N: usize, const MIN: usize> fmt::Display for Secret<N, MIN> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.is_set() { "(set)" } else { "(not set)" })
     }
 }
 
-impl<const N: usize> fmt::Debug for Secret<N> {
+impl<const N: usize, const MIN: usize> fmt::Debug for Secret<N, MIN> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Secret{self}")
     }
@@ -75,6 +82,13 @@ mod tests {
                 "{shown}"
             );
         }
+    }
+
+    #[test]
+    fn a_secret_that_is_too_short_is_refused_and_none_is_not() {
+        assert!(Secret::<63, 8>::parse("1234567").is_err());
+        assert!(Secret::<63, 8>::parse("12345678").unwrap().is_set());
+        assert!(!Secret::<63, 8>::parse("").unwrap().is_set());
     }
 
     #[test]

@@ -55,6 +55,13 @@ const CASES: &[(&str, &[&str], &[&str])] = &[
         &["retry", "restart"],
         &["", "Retry", "reboot"],
     ),
+    ("ap", &["auto", "always", "off"], &["", "on", "Auto"]),
+    (
+        "wifi.ssid",
+        &["", "home", "two words", "012345678901234567890123456789é"],
+        &["0123456789012345678901234567890é", "a\0"],
+    ),
+    ("wifi.password", &[], &["1234567", "seven 7"]),
     (
         "broker.url",
         &["", "mqtt://h:1883", "mqtts://[::1]:8883"],
@@ -149,6 +156,7 @@ const CASES: &[(&str, &[&str], &[&str])] = &[
         &["0.0", "2.5", "-20.0"],
         &["", "21", "-21", "x"],
     ),
+    ("console.password", &[], &[]),
     (
         "log.level",
         &["error", "warn", "info", "debug"],
@@ -169,7 +177,7 @@ fn every_default_is_shown_as_declared_and_can_be_set() {
     let defaults = Settings::default();
     for setting in TABLE {
         let key = setting.key();
-        if key != "broker.password" {
+        if setting.kind() != Kind::Secret {
             assert_eq!(shown(&defaults, key), setting.default_text(), "{key}");
         }
         let mut settings = Settings::default();
@@ -235,6 +243,9 @@ fn every_text_is_bounded() {
         "broker.ca",
         "broker.cert",
         "broker.key",
+        "wifi.ssid",
+        "wifi.password",
+        "console.password",
         "mqtt.client_id",
         "classic.in",
         "switch.gpio",
@@ -313,7 +324,13 @@ fn numbers_and_lists_may_be_written_in_more_than_one_way() {
 #[test]
 fn no_secret_is_ever_shown() {
     let url = format!("mqtt://{CANARY}u:{CANARY}@h");
-    let settings = with(&[("broker.url", &url), ("broker.password", CANARY)]);
+    let secret = format!("{CANARY}secret");
+    let settings = with(&[
+        ("broker.url", &url),
+        ("broker.password", CANARY),
+        ("wifi.password", &secret),
+        ("console.password", &secret),
+    ]);
     for setting in TABLE {
         assert!(
             !setting.show(&settings).to_string().contains(CANARY),

@@ -17,6 +17,9 @@ pub trait Value: Sized {
     /// Whether the text given for it may hold a secret, so that nothing may repeat that text.
     const SENSITIVE: bool = false;
 
+    /// How a form asks for it.
+    const KIND: Kind = Kind::Text;
+
     /// Reads a value.
     ///
     /// # Errors
@@ -34,6 +37,28 @@ pub trait Value: Sized {
     /// # Errors
     /// Those of `f` alone.
     fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+}
+
+/// How a form asks for a setting. What is allowed besides, [`Value::allowed`] says in words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A line of text.
+    Text,
+    /// A line of text that is never shown.
+    Secret,
+    /// `true` or `false`.
+    Bool,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A number.
+    Number {
+        /// The least.
+        min: i32,
+        /// The greatest.
+        max: i32,
+        /// How many digits may stand behind the point.
+        decimals: u8,
+    },
 }
 
 /// An enum of which each variant is a word: `reason` is said when a text is none of them.
@@ -60,6 +85,8 @@ macro_rules! words {
         }
 
         impl Value for $Name {
+            const KIND: Kind = Kind::Choice(&[$($word),+]);
+
             fn parse(text: &str) -> Result<Self, Refused> {
                 match text {
                     $( $word => Ok($Name::$Variant), )+
@@ -145,6 +172,18 @@ words! {
 }
 
 words! {
+    /// When the access point is up, on a board that has one.
+    AccessPoint, "it is not a rule for the access point" {
+        /// When it is needed: no network is set, it is lost, or the button asks for it.
+        Auto = "auto",
+        /// Always, as with the original program.
+        Always = "always",
+        /// Never.
+        Off = "off",
+    }
+}
+
+words! {
     /// How much the log says: each level includes those above it.
     LogLevel, "it is not a level" {
         /// Only what went wrong and needs a person.
@@ -188,6 +227,8 @@ impl Value for SchemaVersion {
 }
 
 impl Value for bool {
+    const KIND: Kind = Kind::Bool;
+
     fn parse(text: &str) -> Result<Self, Refused> {
         text.parse().map_err(|_| "it is neither true nor false")
     }
@@ -237,6 +278,12 @@ impl KeepAlive {
 }
 
 impl Value for KeepAlive {
+    const KIND: Kind = Kind::Number {
+        min: 0,
+        max: u16::MAX as i32,
+        decimals: 0,
+    };
+
     fn parse(text: &str) -> Result<Self, Refused> {
         match parse_digits(text) {
             Some(seconds) if seconds == 0 || seconds >= Self::MIN => Ok(KeepAlive(seconds)),
@@ -273,6 +320,12 @@ impl HeartbeatInterval {
 }
 
 impl Value for HeartbeatInterval {
+    const KIND: Kind = Kind::Number {
+        min: 1,
+        max: Self::MAX as i32,
+        decimals: 0,
+    };
+
     fn parse(text: &str) -> Result<Self, Refused> {
         match parse_digits(text) {
             Some(seconds @ 1..=Self::MAX) => Ok(HeartbeatInterval(seconds)),
@@ -304,6 +357,12 @@ impl Offset {
 }
 
 impl Value for Offset {
+    const KIND: Kind = Kind::Number {
+        min: -(Self::MAX_TENTHS as i32) / 10,
+        max: Self::MAX_TENTHS as i32 / 10,
+        decimals: 1,
+    };
+
     fn parse(text: &str) -> Result<Self, Refused> {
         parse_tenths(text)
             .filter(|tenths| (-Self::MAX_TENTHS..=Self::MAX_TENTHS).contains(tenths))
@@ -325,7 +384,7 @@ impl Value for Offset {
 /// A text of `MIN` to `MAX` bytes without control characters, which a broker may refuse
 /// (section 1.5.3).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Text<const MIN: usize, const MAX: usize>(String<MAX>);
+pub struct Text<const MIN: usize, const MAX: usize>(String<MAX, u16>);
 
 impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
     /// The text.
@@ -366,7 +425,7 @@ pub const PIN_NAME_MAX: usize = 48;
 /// A pin as its board names it, `5` or `gpiochip0:17` perhaps: which names there are only the board
 /// knows, and says when it starts. Empty is the board's default.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PinName(String<PIN_NAME_MAX>);
+pub struct PinName(String<PIN_NAME_MAX, u16>);
 
 impl PinName {
     /// The name; `None` is the board's default.
@@ -401,7 +460,7 @@ pub const GROUP_MAX: usize = 32;
 
 /// The groups the device is in, each named by one topic level of `monster/group/<name>/…`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Groups(Vec<Text<1, GROUP_MAX>, GROUPS_MAX>);
+pub struct Groups(Vec<Text<1, GROUP_MAX>, GROUPS_MAX, u16>);
 
 impl Groups {
     /// The names, in the order given.

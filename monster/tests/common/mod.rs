@@ -243,7 +243,7 @@ impl Bench {
                 self.identified += 1;
                 None
             }
-            Output::Restart(_) | Output::Stopped => {
+            Output::FactoryReset | Output::Restart(_) | Output::Stopped => {
                 self.ended = Some(output.clone());
                 None
             }
@@ -435,6 +435,11 @@ impl Bench {
     /// Brings the device online.
     pub fn connect(&mut self) {
         self.wait_for_attempt();
+        self.connect_on_open();
+    }
+
+    /// Brings the device online, once it wants a connection.
+    pub fn connect_on_open(&mut self) {
         self.open();
         self.take_connect();
         self.connack(ConnectReturnCode::Success, false);

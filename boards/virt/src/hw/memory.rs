@@ -14,7 +14,6 @@ unsafe extern "C" {
     static __euninit: u8;
     static __estack: u8;
     static _stack_start: u8;
-    static _ram_size: u8;
 }
 
 /// How the RAM is used, in bytes.
@@ -54,10 +53,11 @@ pub fn usage() -> Use {
         // SAFETY: it stays at or below the top.
         word = unsafe { word.add(1) };
     }
+    let bottom = (&raw const __sdata).addr();
     Use {
-        statics: (&raw const __euninit).addr() - (&raw const __sdata).addr(),
+        statics: (&raw const __euninit).addr() - bottom,
         stack: top - word.addr(),
-        total: (&raw const _ram_size).addr(),
+        total: top - bottom,
     }
 }
 

@@ -11,6 +11,5 @@ pub mod nic;
 pub mod power;
 pub mod random;
 mod registers;
-pub mod stack;
 pub mod uart;
 mod virtio;
