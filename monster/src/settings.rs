@@ -30,6 +30,7 @@ mod secret;
 mod template;
 #[cfg(test)]
 mod tests;
+mod time_server;
 pub mod value;
 
 use core::fmt;
@@ -40,6 +41,7 @@ pub use secret::Secret;
 pub use template::{
     ClientIdTemplate, ClimateFormat, FILLED_MAX, Filled, HeartbeatFormat, TopicTemplate,
 };
+pub use time_server::TimeServer;
 
 use crate::identity::DeviceId;
 use value::{
@@ -242,6 +244,12 @@ settings! {
     console: ConsoleSettings {
         /// The password of the page, WebREPL and the serial console; empty: one the device made up.
         "console.password" password: Secret<CONSOLE_PASSWORD_MAX> = "";
+    }
+
+    /// The time of day.
+    time: TimeSettings {
+        /// Who tells a board the time, without which it cannot trust an mqtts:// broker.
+        "time.server" server: Option<TimeServer> = "pool.ntp.org";
     }
 
     /// The log.

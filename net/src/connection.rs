@@ -2,12 +2,11 @@
 
 use core::fmt::{self, Write};
 use core::future::poll_fn;
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::IpAddr;
 use core::pin::pin;
 use core::task::{Context, Poll, ready};
 
 use embassy_futures::select::{Either, select};
-use embassy_net::dns::{DnsQueryType, Error as DnsError};
 use embassy_net::tcp::{ConnectError, Error as TcpError, TcpSocket};
 use embassy_net::{IpAddress, Stack};
 use embassy_time::{Duration, with_timeout};
@@ -16,6 +15,7 @@ use monster::device::{Input, SEND_BUFFER};
 use monster::settings::value::LogLevel;
 use monster::settings::{HOST_MAX, Scheme};
 
+use crate::resolve::{NameError, resolve};
 use crate::run::{Board, Shared, now};
 
 /// The longest payload a device takes in, in bytes; it is told of longer ones, and passes them over.
@@ -149,13 +149,7 @@ async fn open(
     stack.wait_config_up().await;
     // A packet leaves when it is written, not when the last one is acknowledged.
     socket.set_nagle_enabled(false);
-    if let Ok(address) = host.parse::<Ipv4Addr>() {
-        return Ok(socket.connect((address, port)).await?);
-    }
-    let addresses = stack
-        .dns_query(&host, DnsQueryType::A)
-        .await
-        .map_err(OpenError::Name)?;
+    let addresses = resolve(stack, &host).await.map_err(OpenError::Name)?;
     let mut result = Err(OpenError::TimedOut);
     for (position, address) in addresses.iter().enumerate() {
         let connecting = socket.connect((*address, port));
@@ -228,7 +222,7 @@ async fn close(mut socket: TcpSocket<'_>) {
 enum OpenError {
     NoBroker,
     NoTls,
-    Name(DnsError),
+    Name(NameError),
     TimedOut,
     Refused,
     NoRoute,
@@ -249,8 +243,7 @@ impl fmt::Display for OpenError {
         match self {
             OpenError::NoBroker => f.write_str("no broker is set"),
             OpenError::NoTls => f.write_str("this board does not speak TLS"),
-            OpenError::Name(DnsError::Failed) => f.write_str("its name is not found"),
-            OpenError::Name(_) => f.write_str("its name is none that could be found"),
+            OpenError::Name(error) => write!(f, "{error}"),
             OpenError::TimedOut => f.write_str("timed out"),
             OpenError::Refused => f.write_str("connection refused"),
             OpenError::NoRoute => f.write_str("there is no way to its address"),

@@ -13,10 +13,13 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod clock;
 mod connection;
 mod log;
 pub mod reset;
+mod resolve;
 mod run;
+mod sntp;
 mod start;
 
 pub use connection::{Buffers, PAYLOAD_MAX};

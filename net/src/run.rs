@@ -3,20 +3,25 @@
 
 use core::cell::RefCell;
 use core::fmt;
+use core::future::pending;
 use core::pin::pin;
 
-use embassy_futures::select::{Either, Either3, select, select3};
+use embassy_futures::select::{Either3, select3};
 use embassy_net::Stack;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::signal::Signal;
 use embassy_time::{Duration, Instant as SystemInstant, Timer};
 use embedded_storage_async::nor_flash::NorFlash;
 use monster::device::{Device, Input, Output, ResetReason, Start, Vitals};
+use monster::random::Random;
+use monster::settings::TimeServer;
 use monster::settings::value::LogLevel;
 use monster_store::Store;
 use umqtt::Instant;
 
+use crate::clock::Clock;
 use crate::connection::{self, Buffers, Wanted};
+use crate::sntp;
 
 /// How often the board is asked how it is.
 const VITALS_EVERY: Duration = Duration::from_secs(5);
@@ -57,22 +62,45 @@ pub async fn run<B: Board, F: NorFlash>(
     store: &mut Store<F>,
     board: &mut B,
 ) -> ResetReason {
+    let time_server = start.settings.time.server.clone();
+    // The device's own numbers say nothing of these.
+    let random = Random::new(!start.seed);
     let device = Device::new(start, &mut buffers.receive, &mut buffers.send, now());
     let shared = Shared::new(device);
     let mut connection = pin!(connection::run::<B>(&shared, stack, &mut buffers.tcp));
-    let reason = match select(run_device(&shared, store, board), connection.as_mut()).await {
-        Either::First(reason) => reason,
+    let clock = keep_time::<B>(stack, time_server.as_ref(), random, &shared.clock);
+    let running = select3(
+        run_device(&shared, store, board),
+        connection.as_mut(),
+        clock,
+    );
+    let reason = match running.await {
+        Either3::First(reason) => reason,
         // It ends only when it is told to, below.
-        Either::Second(()) => return ResetReason::Unknown,
+        Either3::Second(()) => return ResetReason::Unknown,
+        Either3::Third(never) => never,
     };
     shared.wanted.signal(Wanted::Gone);
     connection.await;
     reason
 }
 
+async fn keep_time<B: Board>(
+    stack: Stack<'_>,
+    server: Option<&TimeServer>,
+    random: Random,
+    clock: &Clock,
+) -> ! {
+    match server {
+        Some(server) => sntp::run::<B>(stack, server, random, clock).await,
+        None => pending().await,
+    }
+}
+
 /// The device, and what its loop and its connection tell each other.
 pub(crate) struct Shared<'a> {
     pub device: RefCell<Device<'a>>,
+    pub clock: Clock,
     /// What the device wants of its connection, from now on.
     pub wanted: Signal<NoopRawMutex, Wanted>,
     /// The device may have bytes to send, or room for more.
@@ -85,6 +113,7 @@ impl<'a> Shared<'a> {
     fn new(device: Device<'a>) -> Self {
         Shared {
             device: RefCell::new(device),
+            clock: Clock::new(),
             wanted: Signal::new(),
             moved: Signal::new(),
             told: Signal::new(),

@@ -24,5 +24,6 @@ mod scenario;
 pub mod scratch;
 pub mod scripted;
 pub mod table;
+pub mod time_server;
 pub mod virt;
 pub mod world;

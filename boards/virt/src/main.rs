@@ -39,8 +39,8 @@ mod place {
     pub const RANDOM: usize = 3;
 }
 
-/// How many sockets there are at once: DHCP's, DNS's, the broker's.
-const SOCKETS: usize = 4;
+/// How many sockets there are at once: DHCP's, DNS's, the broker's, the time's, that of the name.
+const SOCKETS: usize = 6;
 
 #[riscv_rt::entry]
 fn main() -> ! {

@@ -221,7 +221,7 @@ fn split_scheme(url: &str) -> Option<(Scheme, &str)> {
 }
 
 /// The checked host, and the port's text if there is one.
-fn split_port(address: &str) -> Result<(&str, Option<&str>), BrokerUrlError> {
+pub(super) fn split_port(address: &str) -> Result<(&str, Option<&str>), BrokerUrlError> {
     if let Some(rest) = address.strip_prefix('[') {
         let (host, after) = rest.split_once(']').ok_or(BrokerUrlError::Brackets)?;
         if host.parse::<Ipv6Addr>().is_err() {
@@ -259,7 +259,7 @@ fn is_host_name(host: &str) -> bool {
     host.len() <= HOST_MAX && host.split('.').all(is_label)
 }
 
-fn parse_port(text: &str) -> Result<u16, BrokerUrlError> {
+pub(super) fn parse_port(text: &str) -> Result<u16, BrokerUrlError> {
     // `u16::from_str` takes a leading `+`.
     match text.parse() {
         Ok(port) if port != 0 && !text.starts_with('+') => Ok(port),

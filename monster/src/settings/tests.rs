@@ -158,6 +158,11 @@ const CASES: &[(&str, &[&str], &[&str])] = &[
     ),
     ("console.password", &[], &[]),
     (
+        "time.server",
+        &["", "pool.ntp.org", "10.0.2.2:12300", "[::1]:124", "[::1]"],
+        &["a b", "::1", "h:0", "h:", "mqtt://h"],
+    ),
+    (
         "log.level",
         &["error", "warn", "info", "debug"],
         &["", "INFO", "trace"],
