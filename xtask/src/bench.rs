@@ -125,7 +125,7 @@ struct Row {
 
 /// Measures, prints, and fails if a figure of umqtt is worse than its record.
 pub fn bench(options: Options) -> Result<(), Failed> {
-    packages::install_missing(&PROGRAMS)?;
+    install()?;
     let clients: Vec<&Client> = CLIENTS
         .iter()
         .filter(|client| {
@@ -161,6 +161,11 @@ pub fn bench(options: Options) -> Result<(), Failed> {
         }
     }
     gate(&ours, options.record)
+}
+
+/// Installs what the clients are built with and measured by.
+pub fn install() -> Result<(), Failed> {
+    packages::install_missing(&PROGRAMS)
 }
 
 fn build(clients: &[&Client]) -> Result<(), Failed> {

@@ -3,6 +3,7 @@
 mod bench;
 mod command;
 mod esp32c3;
+mod lint;
 mod packages;
 mod record;
 mod size;
@@ -29,6 +30,8 @@ enum Task {
     /// Install what the tests need, then run all of them: format, lints, docs, unit, end to end,
     /// simulation, figures.
     Test,
+    /// Check format, lints and documentation of everything, boards and bench too.
+    Lint,
     /// Install what the tests need, and nothing else.
     Setup,
     /// Run devices in a simulated world, in virtual time; the same seed gives the same run.
@@ -62,6 +65,7 @@ enum Task {
 fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Test => test::everything(),
+        Task::Lint => lint::everything(),
         Task::Setup => packages::install(),
         Task::Sim { seed, hours, more } => sim(seed, hours, &more),
         Task::Size(options) => size::size(options),

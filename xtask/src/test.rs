@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::command::{Failed, cargo, program};
-use crate::{esp32c3, packages, virt};
+use crate::{esp32c3, lint, packages, virt};
 
 /// Installs what is missing and runs everything.
 pub fn everything() -> Result<(), Failed> {
@@ -11,17 +11,7 @@ pub fn everything() -> Result<(), Failed> {
     packages::install()?;
     let mut tally = Tally::default();
 
-    cargo("fmt --all --check").run()?;
-    cargo("fmt --check --manifest-path boards/virt/Cargo.toml").run()?;
-    cargo("fmt --check --manifest-path boards/esp32c3/Cargo.toml").run()?;
-    for features in ["--all-features", "--no-default-features"] {
-        cargo("clippy --workspace --all-targets")
-            .args([features, "--", "-D", "warnings"])
-            .run()?;
-    }
-    cargo("doc --workspace --no-deps --all-features --document-private-items")
-        .env("RUSTDOCFLAGS", "-D warnings")
-        .run()?;
+    lint::everything()?;
 
     tally.count("test --workspace --exclude monster-scenarios --all-features")?;
     // The end-to-end tests start the program as a person would. They mostly wait, so there may be

@@ -10,9 +10,10 @@ use crate::command::{Failed, Task, cargo, program};
 use crate::packages;
 
 /// What Debian's way needs.
-const DEBIAN: [(&str, &str); 3] = [
+const DEBIAN: [(&str, &str); 4] = [
     ("/usr/bin/rustc", "rustc-web"),
     ("/usr/bin/cargo", "cargo-web"),
+    ("/usr/bin/cargo-clippy", "rust-web-clippy"),
     (
         "/usr/lib/rustlib/src/rust/library/Cargo.lock",
         "rust-web-src",

@@ -16,7 +16,8 @@ use crate::command::{Failed, root};
 use crate::packages;
 use crate::toolchain::Toolchain;
 
-const TARGET: &str = "riscv32imc-unknown-none-elf";
+/// What its firmware is built for, and that of the ESP32-C3.
+pub const TARGET: &str = "riscv32imc-unknown-none-elf";
 const QEMU: &str = "qemu-system-riscv32";
 /// What QEMU wants of each flash, in bytes.
 const FLASH: u64 = 32 << 20;

@@ -6,6 +6,7 @@
 //! | `pulses 80 80 50 27 …` | what the sensor answers from now on: the widths of its pulses in microseconds; none: nothing |
 //! | `pins` | asks for the levels of all pins |
 //! | `memory` | asks how much of the RAM is used |
+//! | `overflow` | uses up the stack: the machine says so and starts anew |
 //!
 //! | to the bench | when |
 //! |---|---|
@@ -25,7 +26,7 @@ use monster::dht::{self, Kind, PULSES, Reading};
 use monster::settings::value::ClimateKind;
 
 use crate::hw::console::{Console, SIZE};
-use crate::hw::memory;
+use crate::hw::{memory, stack};
 
 /// How many pulses the sensor can be made to answer with: more than a good answer has.
 pub const PULSES_MAX: usize = PULSES + 17;
@@ -133,6 +134,7 @@ impl Bench {
                     "memory statics {statics} stack {stack} of {total}"
                 ));
             }
+            ("overflow", "") => stack::overflow(),
             _ => self.say(format_args!("? {line}")),
         }
     }

@@ -17,11 +17,9 @@ use core::fmt;
 use embassy_executor::{Executor, Spawner};
 use embassy_net::{Config, Runner, StackResources};
 use heapless::Vec;
-use monster::device::{ResetReason, Start};
-use monster::identity::DeviceId;
-use monster::settings::Settings;
+use monster::device::ResetReason;
 use monster::settings::value::LogLevel;
-use monster_net::Buffers;
+use monster_net::{Buffers, Found};
 use monster_store::Store;
 use static_cell::{ConstStaticCell, StaticCell};
 
@@ -29,7 +27,7 @@ use bench::Bench;
 use hw::console::{Console, Pieces};
 use hw::flash::{self, Flash};
 use hw::nic::{Frames, Nic};
-use hw::{interrupts, memory, power, random};
+use hw::{interrupts, memory, power, random, stack};
 
 /// Which device is at which place of the bus; `cargo xtask virt` puts them there.
 mod place {
@@ -45,6 +43,7 @@ const SOCKETS: usize = 6;
 #[riscv_rt::entry]
 fn main() -> ! {
     memory::paint();
+    stack::guard();
     interrupts::init();
     static EXECUTOR: StaticCell<Executor> = StaticCell::new();
     EXECUTOR.init(Executor::new()).run(|spawner| {
@@ -81,7 +80,13 @@ async fn board(spawner: Spawner) {
         Ok(store) => STORE.init(store),
         Err(error) => panic!("{error}"),
     };
-    let start = start(store, nic.mac(), reset, seed).await;
+    let found = Found {
+        address: nic.mac(),
+        reset,
+        seed,
+        button_pressed: false,
+    };
+    let start = monster_net::start::<Board, _>(store, found).await;
     log::set_level(start.settings.log.level);
 
     let console = Console::open(place::BENCH, PIECES.take());
@@ -108,49 +113,6 @@ async fn network(mut runner: Runner<'static, Nic>) {
 #[embassy_executor::task]
 async fn pins(bench: &'static Bench) {
     bench.run().await;
-}
-
-/// What the device starts with: what is stored, and what is not told apart by its chip.
-async fn start(store: &mut Store<Flash>, mac: [u8; 6], reset: ResetReason, seed: u64) -> Start {
-    if store.was_damaged() {
-        warn(format_args!(
-            "what was stored could not be read; it is gone"
-        ));
-    }
-    let settings = store.settings().await.unwrap_or_else(|error| {
-        warn(format_args!("the settings are not used: {error}"));
-        Settings::default()
-    });
-    let id = settings.id.clone();
-    let id = id.unwrap_or_else(|| DeviceId::from_unique_id(mac));
-    let memory = store
-        .memory(|key| warn(format_args!("the stored record {key} is left out")))
-        .await
-        .unwrap_or_else(|error| {
-            warn(format_args!("nothing is remembered: {error}"));
-            Default::default()
-        });
-    let starts = store.count_start(reset).await.unwrap_or_else(|error| {
-        warn(format_args!("this start is not counted: {error}"));
-        Default::default()
-    });
-    log::line(
-        LogLevel::Info,
-        format_args!("this is {id}, start {} ({})", starts.total, reset.as_str()),
-    );
-    Start {
-        settings,
-        id,
-        seed,
-        reset,
-        boots: starts.total,
-        memory,
-        button_pressed: false,
-    }
-}
-
-fn warn(text: fmt::Arguments<'_>) {
-    log::line(LogLevel::Warn, text);
 }
 
 /// This board's pins, for the device's loop.

@@ -14,6 +14,7 @@ unsafe extern "C" {
     static __euninit: u8;
     static __estack: u8;
     static _stack_start: u8;
+    static _ram_size: u8;
 }
 
 /// How the RAM is used, in bytes.
@@ -53,11 +54,10 @@ pub fn usage() -> Use {
         // SAFETY: it stays at or below the top.
         word = unsafe { word.add(1) };
     }
-    let bottom = (&raw const __sdata).addr();
     Use {
-        statics: (&raw const __euninit).addr() - bottom,
+        statics: (&raw const __euninit).addr() - (&raw const __sdata).addr(),
         stack: top - word.addr(),
-        total: top - bottom,
+        total: (&raw const _ram_size).addr(),
     }
 }
 

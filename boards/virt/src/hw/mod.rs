@@ -11,5 +11,6 @@ pub mod nic;
 pub mod power;
 pub mod random;
 mod registers;
+pub mod stack;
 pub mod uart;
 mod virtio;

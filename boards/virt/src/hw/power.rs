@@ -5,37 +5,23 @@
 use core::mem::MaybeUninit;
 
 use monster::device::ResetReason;
+use monster_net::reset;
 
 use super::registers::TEST;
 
 const RESTART: u32 = 0x7777;
-/// The upper half of the word, so that chance does not look like a reason.
-const MARK: u32 = 0x4d6f_0000;
 
 #[unsafe(link_section = ".uninit.reason")]
 static mut REASON: MaybeUninit<u32> = MaybeUninit::zeroed();
 
 /// Why the machine was started; to be asked once.
 pub fn reset_reason() -> ResetReason {
-    match swap(0) ^ MARK {
-        1 => ResetReason::Command,
-        2 => ResetReason::Failure,
-        3 => ResetReason::Watchdog,
-        4 => ResetReason::Unknown,
-        _ => ResetReason::PowerOn,
-    }
+    reset::noted(swap(0)).unwrap_or(ResetReason::PowerOn)
 }
 
 /// Restarts the machine.
 pub fn restart(reason: ResetReason) -> ! {
-    let number = match reason {
-        ResetReason::PowerOn => 0,
-        ResetReason::Command => 1,
-        ResetReason::Failure => 2,
-        ResetReason::Watchdog => 3,
-        ResetReason::Unknown => 4,
-    };
-    swap(MARK | number);
+    swap(reset::note(reason));
     TEST.write(0, RESTART);
     // QEMU does it between two instructions.
     loop {
