@@ -5,13 +5,16 @@ use std::io::Write;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use monster_scenarios::desk::{Desk, run};
+use monster_scenarios::desk::{Desk, monster, run};
 use monster_scenarios::observer::Observer;
+use monster_scenarios::scratch::Folder;
 use monster_scenarios::world::{SOON, World, after, observe, status, tree};
 
-/// A `monster run` in a terminal of its own.
+/// A `monster` in a terminal of its own.
 struct Terminal {
     script: Child,
+    /// What it has written to the terminal.
+    typescript: Folder,
 }
 
 impl Terminal {
@@ -21,8 +24,11 @@ impl Terminal {
             .map(|word| format!("'{}'", word.to_str().expect("words without surprises")))
             .collect::<Vec<_>>()
             .join(" ");
+        let sized = format!("stty rows 24 columns 100; exec {quoted}");
+        let typescript = Folder::new();
         let mut script = Command::new("script");
-        script.args(["--quiet", "--return", "--command", &quoted, "/dev/null"]);
+        script.args(["--quiet", "--return", "--flush", "--command", &sized]);
+        script.arg(typescript.path().join("screen"));
         for (key, value) in command.get_envs() {
             match value {
                 Some(value) => script.env(key, value),
@@ -35,7 +41,22 @@ impl Terminal {
             .stdout(Stdio::null())
             .spawn()
             .expect("`script` is on the path; `cargo xtask test` installs what is not");
-        Terminal { script }
+        Terminal { script, typescript }
+    }
+
+    /// Waits until it has written this.
+    fn expect(&self, text: &str) {
+        let deadline = Instant::now() + SOON;
+        let screen = self.typescript.path().join("screen");
+        loop {
+            let written = std::fs::read(&screen).unwrap_or_default();
+            let written = String::from_utf8_lossy(&written).into_owned();
+            if written.contains(text) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "no {text:?} in {written:?}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     fn press(&mut self, keys: &str) {
@@ -98,6 +119,27 @@ fn the_keys_press_the_button_warm_the_sensor_cut_the_network_and_quit() {
 
     terminal.press("q");
     observer.expect_text(&status(), SOON, "offline");
+    let ended = terminal.wait(SOON).expect("`q` ends it");
+    assert_eq!(ended.code(), Some(0));
+}
+
+#[test]
+fn the_table_of_watch_shows_a_device_toggles_it_and_ends_with_q() {
+    let world = World::new(&Desk);
+    let broker = world.broker();
+    let mut observer = observe(&broker);
+    let _device = world.started(&broker.url());
+    observer.expect_text(&tree("/switch/0"), SOON, "on");
+    let mut watch = monster();
+    watch.args(["watch", "--broker", &broker.url()]);
+    let mut terminal = Terminal::open(&watch);
+    terminal.expect(World::ID);
+    terminal.expect("● online");
+    terminal.expect("23.4");
+    terminal.press(" ");
+    observer.expect_text(&tree("/switch/0"), SOON, "off");
+    terminal.expect("off");
+    terminal.press("q");
     let ended = terminal.wait(SOON).expect("`q` ends it");
     assert_eq!(ended.code(), Some(0));
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Flag, Problem};
+use crate::config::{Flag, Problem, Sources};
 use crate::style;
 
 /// `monster`
@@ -43,6 +43,9 @@ pub enum Command {
     /// Send a command to a device, wait for its answer and print it
     #[command(after_help = AFTER_SEND)]
     Send(SendArgs),
+    /// Watch the devices on a broker, and toggle their switches
+    #[command(after_help = AFTER_WATCH)]
+    Watch(WatchArgs),
     /// Show every setting: its value, what it is for and what is allowed
     Settings(SettingsArgs),
 }
@@ -147,6 +150,17 @@ pub struct SendArgs {
     #[arg(required = true, num_args = 1..)]
     pub command: Vec<String>,
 
+    #[command(flatten)]
+    pub broker: BrokerArgs,
+
+    /// How long to wait for the answer, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    pub timeout: std::time::Duration,
+}
+
+/// Which broker a program talks to that is no device itself.
+#[derive(Debug, Args)]
+pub struct BrokerArgs {
     /// The broker [default: $MONSTER_BROKER, else that of the settings file, else
     /// mqtt://127.0.0.1:1883]
     #[arg(long, value_name = "URL")]
@@ -167,22 +181,38 @@ pub struct SendArgs {
     /// The settings file [default: monster.toml, if there is one here]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-
-    /// How long to wait for the answer, in seconds
-    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
-    pub timeout: std::time::Duration,
 }
 
-impl SendArgs {
-    /// The flags that set something, as settings.
-    pub fn flags(&self) -> Vec<Flag> {
-        named_flags(&[
+impl BrokerArgs {
+    /// Where the settings of this broker are looked for.
+    pub fn sources(&self) -> Sources {
+        let flags = named_flags(&[
             ("--broker", "broker.url", &self.broker),
             ("--ca", "broker.ca", &self.ca),
             ("--cert", "broker.cert", &self.cert),
             ("--key", "broker.key", &self.key),
-        ])
+        ]);
+        Sources {
+            file: self.config.clone(),
+            environment: std::env::vars_os().collect(),
+            flags,
+            ..Sources::default()
+        }
     }
+}
+
+const AFTER_WATCH: &str = "\
+In a terminal it is a table: arrows choose a device, space or t toggles its switch, q quits.
+Otherwise, as in a pipe, it is a line for every change.";
+
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    /// The devices to watch [default: all that the broker knows]
+    #[arg(value_name = "ID")]
+    pub ids: Vec<String>,
+
+    #[command(flatten)]
+    pub broker: BrokerArgs,
 }
 
 #[derive(Debug, Args)]

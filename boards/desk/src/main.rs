@@ -31,6 +31,7 @@ mod state;
 mod store;
 mod style;
 mod transport;
+mod watch;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         None => start::run(&cli.run),
         Some(Command::Run(args)) => start::run(&args),
         Some(Command::Send(args)) => send::send(&args),
+        Some(Command::Watch(args)) => watch::watch(&args),
         Some(Command::Settings(args)) => settings(&args),
     };
     match result {

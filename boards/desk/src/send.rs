@@ -39,12 +39,7 @@ pub fn send(args: &SendArgs) -> Result<(), Failure> {
     let id = DeviceId::parse(&args.id)
         .map_err(|error| Failure::usage(format_args!("the id {:?}: {error}", args.id)))?;
     let command = Command::parse(&args.command)?;
-    let broker = broker(Sources {
-        file: args.config.clone(),
-        environment: std::env::vars_os().collect(),
-        flags: args.flags(),
-        ..Sources::default()
-    })?;
+    let broker = broker(args.broker.sources())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -143,7 +138,7 @@ async fn connect(
 }
 
 /// What an error means, in a few words.
-fn said(error: ClientError<io::Error>) -> String {
+pub fn said(error: ClientError<io::Error>) -> String {
     match error {
         ClientError::Transport(error) => explained(&error),
         error => error.to_string(),

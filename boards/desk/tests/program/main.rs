@@ -24,7 +24,7 @@ fn it_says_which_version_it_is() {
 fn the_help_tells_a_newcomer_what_to_type() {
     let said = Desk::new().run(&["--help"]);
     assert_eq!(said.code, Some(0));
-    for word in ["run", "send", "settings", "--broker", "--state", "MONSTER_"] {
+    for word in ["run", "send", "watch", "settings", "--broker", "--state", "MONSTER_"] {
         assert!(said.out.contains(word), "{word}: {}", said.out);
     }
 }
@@ -40,6 +40,7 @@ fn wrong_usage_is_exit_code_2() {
         (&["send", "a1", "on", "--timeout", "0"], "--timeout"),
         (&["send", "A1", "on"], "0-9 and a-z"),
         (&["send", "a1", "fly"], "pulse MILLISECONDS"),
+        (&["watch", "A1"], "0-9 and a-z"),
         (&["--quiet", "--log", "info"], "--log"),
         (&["--set", "mqtt.keep_alive"], "KEY=VALUE"),
     ] {
