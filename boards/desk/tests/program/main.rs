@@ -24,7 +24,9 @@ fn it_says_which_version_it_is() {
 fn the_help_tells_a_newcomer_what_to_type() {
     let said = Desk::new().run(&["--help"]);
     assert_eq!(said.code, Some(0));
-    for word in ["run", "send", "watch", "settings", "--broker", "--state", "MONSTER_"] {
+    for word in [
+        "run", "send", "watch", "settings", "--broker", "--state", "MONSTER_",
+    ] {
         assert!(said.out.contains(word), "{word}: {}", said.out);
     }
 }
