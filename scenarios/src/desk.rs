@@ -1,11 +1,14 @@
 //! The desk as a board: the binary `monster`, run as a process.
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use crate::device::{Board, Device, Options};
+use crate::names::with_resolver;
 use crate::process::{Process, Signal};
+use crate::proxy::{Proxy, Weather};
 
 /// This computer as the device: `monster run`.
 #[derive(Debug, Clone, Copy)]
@@ -14,6 +17,10 @@ pub struct Desk;
 impl Board for Desk {
     fn name(&self) -> &'static str {
         "desk"
+    }
+
+    fn host(&self) -> Ipv4Addr {
+        Ipv4Addr::LOCALHOST
     }
 
     fn device(&self, options: Options) -> Box<dyn Device> {
@@ -25,14 +32,24 @@ impl Board for Desk {
 #[derive(Debug)]
 pub struct DeskDevice {
     options: Options,
+    /// The cable, if there is one that can be pulled: in the place of the network's hardware.
+    cable: Option<Proxy>,
     process: Option<Process>,
 }
 
 impl DeskDevice {
     /// A device that is not started yet.
     pub fn new(options: Options) -> Self {
+        let mut options = options;
+        let cable = options.has_cable.then(|| {
+            let (before, port) = options.broker.rsplit_once(':').expect("host:port");
+            let proxy = Proxy::to(port.parse().expect("a port"));
+            options.broker = format!("{before}:{}", proxy.port());
+            proxy
+        });
         Self {
             options,
+            cable,
             process: None,
         }
     }
@@ -55,6 +72,11 @@ impl DeskDevice {
         self.running().id()
     }
 
+    fn cable(&self) -> &Proxy {
+        let cable = self.cable.as_ref();
+        cable.expect("the options say that its cable will be pulled")
+    }
+
     fn running(&self) -> &Process {
         self.process.as_ref().expect("it has been started")
     }
@@ -63,13 +85,23 @@ impl DeskDevice {
 impl Device for DeskDevice {
     fn power_on(&mut self) {
         self.cut_power();
-        self.process = Some(Process::spawn("monster", run(&self.options)));
+        let command = run(&self.options);
+        let command = with_resolver(command, self.options.resolver.as_deref());
+        self.process = Some(Process::spawn("monster", command));
     }
 
     fn cut_power(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.kill();
         }
+    }
+
+    fn pull_cable(&mut self) {
+        self.cable().set(Weather::Silent);
+    }
+
+    fn restore_cable(&mut self) {
+        self.cable().set(Weather::Fair);
     }
 
     fn is_alive(&mut self) -> bool {

@@ -1,11 +1,15 @@
 //! What a scenario asks of a device, whatever board it runs on.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 /// A kind of device: the desk, a virtual microcontroller.
 pub trait Board: Sync {
     /// Its name in reports.
     fn name(&self) -> &'static str;
+
+    /// The address at which its devices find this computer.
+    fn host(&self) -> Ipv4Addr;
 
     /// A device of this kind, still without power.
     fn device(&self, options: Options) -> Box<dyn Device>;
@@ -19,6 +23,12 @@ pub trait Device {
     /// Takes its power away, in the middle of whatever it does. What it stored stays for the next
     /// [`Device::power_on`].
     fn cut_power(&mut self);
+
+    /// Pulls the cable out of it: from now on nothing goes through, and nobody is told.
+    fn pull_cable(&mut self);
+
+    /// Puts the cable back.
+    fn restore_cable(&mut self);
 
     /// Whether it has power and its program runs.
     fn is_alive(&mut self) -> bool;
@@ -38,6 +48,10 @@ pub struct Options {
     pub settings: Vec<(String, String)>,
     /// The folder for whatever the board stores; it outlives the device.
     pub state: PathBuf,
+    /// A `resolv.conf` for the device alone: where it asks for names, instead of where this computer does.
+    pub resolver: Option<PathBuf>,
+    /// Whether its cable will be pulled. Not every board has one: in its place is a network that fails.
+    pub has_cable: bool,
 }
 
 impl Options {

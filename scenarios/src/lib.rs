@@ -1,8 +1,8 @@
 //! What a Monster device must do with a real broker, and a harness to show it: the same scenarios for every board.
 //!
 //! A scenario is a function of a [`World`](world::World), which makes devices of any [`Board`](device::Board) and
-//! brokers to go with them. [`for_each_scenario!`] lists them all; `tests/desk.rs` plays them on the desk, and the
-//! next board needs a `Board` and a test file of the same few lines.
+//! brokers to go with them. [`table`] lists them all; `tests/scenarios.rs` plays each on each of the [`boards`], and
+//! prints one table. The next board needs a `Board`, and a place in that list.
 //!
 //! The peers are not ours: Debian's mosquitto ([`broker`]), its clients ([`publisher`], [`observer`]), and, for what
 //! no real broker sends, a test that plays the broker through somebody else's codec ([`scripted`]). Between them and
@@ -16,6 +16,7 @@ pub mod broker;
 pub mod desk;
 pub mod device;
 pub mod latency;
+pub mod names;
 pub mod observer;
 pub mod process;
 pub mod proxy;

@@ -1,7 +1,6 @@
 //! A child process that cannot outlive the test that started it.
 
 use std::collections::VecDeque;
-use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -193,18 +192,21 @@ fn bound_to_this_thread(command: Command) -> Command {
         return command;
     };
     let mut bound = Command::new(setpriv);
-    bound
-        .args([OsStr::new("--pdeathsig"), OsStr::new("KILL")])
-        .arg(command.get_program())
-        .args(command.get_args());
-    for (key, value) in command.get_envs() {
+    bound.args(["--pdeathsig", "KILL"]);
+    within(bound, &command)
+}
+
+/// A command that is given another one, with its words and its environment, as its last words.
+pub(crate) fn within(mut outer: Command, inner: &Command) -> Command {
+    outer.arg(inner.get_program()).args(inner.get_args());
+    for (key, value) in inner.get_envs() {
         match value {
-            Some(value) => bound.env(key, value),
-            None => bound.env_remove(key),
+            Some(value) => outer.env(key, value),
+            None => outer.env_remove(key),
         };
     }
-    if let Some(folder) = command.get_current_dir() {
-        bound.current_dir(folder);
+    if let Some(folder) = inner.get_current_dir() {
+        outer.current_dir(folder);
     }
-    bound
+    outer
 }

@@ -1,10 +1,18 @@
 //! The virtual microcontroller as a board: the firmware in QEMU, run by `cargo xtask virt`.
 
-use std::path::PathBuf;
+use std::io::{BufRead, BufReader, Write};
+use std::net::Ipv4Addr;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use crate::device::{Board, Device, Options};
+use crate::names::with_resolver;
 use crate::process::Process;
+
+/// How long QEMU may take to listen, and to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The firmware in QEMU. `cargo xtask virt` builds it.
 #[derive(Debug, Clone, Copy)]
@@ -15,25 +23,62 @@ impl Board for Virt {
         "virt"
     }
 
+    fn host(&self) -> Ipv4Addr {
+        // QEMU's own network has it there.
+        Ipv4Addr::new(10, 0, 2, 2)
+    }
+
     fn device(&self, options: Options) -> Box<dyn Device> {
-        Box::new(VirtDevice {
-            options,
-            process: None,
-        })
+        Box::new(VirtDevice::new(options))
     }
 }
 
 /// A device that is a QEMU.
 #[derive(Debug)]
-struct VirtDevice {
+pub struct VirtDevice {
     options: Options,
     process: Option<Process>,
+}
+
+impl VirtDevice {
+    /// A device that is not started yet.
+    pub fn new(options: Options) -> Self {
+        Self {
+            options,
+            process: None,
+        }
+    }
+
+    /// A line to its bench: the other end of its pins. QEMU takes one at a time; what nobody listened to is lost.
+    pub fn bench(&self) -> Bench {
+        Bench::connect(&self.options.state)
+    }
+
+    /// Plugs the cable of its station in, or pulls it out.
+    fn set_link(&self, is_up: bool) {
+        let mut control = connect(&self.options.state.join("qmp.sock"));
+        let commands = format!(
+            "{{\"execute\":\"qmp_capabilities\"}}\n\
+             {{\"execute\":\"set_link\",\"arguments\":{{\"name\":\"station\",\"up\":{is_up}}}}}\n"
+        );
+        control
+            .write_all(commands.as_bytes())
+            .expect("QEMU takes commands");
+        let done = BufReader::new(control)
+            .lines()
+            .map_while(Result::ok)
+            .filter(|line| line.contains("\"return\""))
+            .nth(1);
+        assert!(done.is_some(), "QEMU did not set the link");
+    }
 }
 
 impl Device for VirtDevice {
     fn power_on(&mut self) {
         self.cut_power();
-        self.process = Some(Process::spawn("virt", run(&self.options)));
+        let command = run(&self.options);
+        let command = with_resolver(command, self.options.resolver.as_deref());
+        self.process = Some(Process::spawn("virt", command));
     }
 
     fn cut_power(&mut self) {
@@ -42,12 +87,71 @@ impl Device for VirtDevice {
         }
     }
 
+    fn pull_cable(&mut self) {
+        self.set_link(false);
+    }
+
+    fn restore_cable(&mut self) {
+        self.set_link(true);
+    }
+
     fn is_alive(&mut self) -> bool {
         self.process.as_mut().is_some_and(Process::is_running)
     }
 
     fn log(&self) -> Vec<String> {
         self.process.as_ref().map_or_else(Vec::new, Process::log)
+    }
+}
+
+/// A line to a board's bench.
+#[derive(Debug)]
+pub struct Bench(BufReader<UnixStream>);
+
+impl Bench {
+    fn connect(state: &Path) -> Self {
+        Bench(BufReader::new(connect(&state.join("bench.sock"))))
+    }
+
+    /// Says a line to the board.
+    pub fn say(&mut self, line: &str) {
+        let stream = self.0.get_mut();
+        let written = stream.write_all(format!("{line}\n").as_bytes());
+        written.expect("the bench takes lines");
+    }
+
+    /// The next line from the board that begins like this.
+    pub fn hear(&mut self, beginning: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        let mut heard = String::new();
+        while Instant::now() < deadline {
+            let mut line = String::new();
+            match self.0.read_line(&mut line) {
+                Ok(0) | Err(_) => break,
+                Ok(_) if line.starts_with(beginning) => return line.trim_end().to_owned(),
+                Ok(_) => heard += &line,
+            }
+        }
+        panic!("the bench did not say `{beginning}`, but only:\n{heard}");
+    }
+}
+
+fn connect(socket: &Path) -> UnixStream {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match UnixStream::connect(socket) {
+            Ok(stream) => {
+                let set = stream.set_read_timeout(Some(PATIENCE));
+                set.expect("a socket has a time-out");
+                return stream;
+            }
+            Err(error) => assert!(
+                Instant::now() < deadline,
+                "{}: {error} after {PATIENCE:?}",
+                socket.display()
+            ),
+        }
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
@@ -69,7 +173,7 @@ fn run(options: &Options) -> Command {
 }
 
 /// Beside the test that cargo built: `target/<profile>/xtask`.
-fn xtask() -> PathBuf {
+pub fn xtask() -> PathBuf {
     let this = std::env::current_exe().expect("a program knows where it is");
     this.ancestors()
         .skip(1)

@@ -1,5 +1,6 @@
 //! What a scenario is given: a board to make devices of, and everything round it.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use crate::broker::{Mosquitto, Setup};
@@ -41,7 +42,14 @@ impl<'a> World<'a> {
             broker: broker.to_owned(),
             settings: Vec::new(),
             state: self.folder.path().join("state"),
+            resolver: None,
+            has_cable: false,
         }
+    }
+
+    /// The address at which devices find this computer.
+    pub fn host(&self) -> Ipv4Addr {
+        self.board.host()
     }
 
     /// A device without power.

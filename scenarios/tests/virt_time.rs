@@ -40,6 +40,8 @@ fn started(state: &Folder, time_server: &str) -> Box<dyn Device> {
         broker: "mqtt://127.0.0.1:1".into(),
         settings: vec![("time.server".into(), time_server.into())],
         state: state.path().into(),
+        resolver: None,
+        has_cable: false,
     };
     let mut device = Virt.device(options);
     device.power_on();

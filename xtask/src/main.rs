@@ -46,6 +46,12 @@ enum Task {
         #[arg(last = true)]
         more: Vec<String>,
     },
+    /// Play every scenario on every board that needs no hardware, and print one table.
+    Scenarios {
+        /// More for the player: words of the scenarios' names, --board NAME.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        more: Vec<String>,
+    },
     /// Measure the time from a command to its reply against a raw socket through the same broker,
     /// and the CPU an idle device takes.
     Figures,
@@ -68,6 +74,7 @@ fn main() -> ExitCode {
         Task::Lint => lint::everything(),
         Task::Setup => packages::install(),
         Task::Sim { seed, hours, more } => sim(seed, hours, &more),
+        Task::Scenarios { more } => test::scenarios(&more),
         Task::Size(options) => size::size(options),
         Task::Bench(options) => bench::bench(options),
         Task::Virt(options) => virt::virt(&options),

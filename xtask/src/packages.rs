@@ -5,10 +5,11 @@ use std::env;
 use crate::command::{Failed, program};
 
 /// A program the tests use, and Debian's package that has it.
-const PROGRAMS: [(&str, &str); 3] = [
+const PROGRAMS: [(&str, &str); 4] = [
     ("mosquitto", "mosquitto"),
     ("mosquitto_pub", "mosquitto-clients"),
     ("mosquitto_sub", "mosquitto-clients"),
+    ("dnsmasq", "dnsmasq-base"),
 ];
 
 /// Installs what the tests need.

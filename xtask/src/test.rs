@@ -16,8 +16,7 @@ pub fn everything() -> Result<(), Failed> {
     tally.count("test --workspace --exclude monster-scenarios --all-features")?;
     // The end-to-end tests start the program as a person would. They mostly wait, so there may be
     // more of them at once than there are processors.
-    cargo("build --package monster-desk --package xtask").run()?;
-    virt::build()?;
+    build_for_scenarios()?;
     tally.count("test --package monster-scenarios -- --test-threads 8")?;
     cargo("run --quiet --release --package monster-sim -- --seed 1 --hours 5000").run()?;
     figures()?;
@@ -28,6 +27,20 @@ pub fn everything() -> Result<(), Failed> {
         tally.passed
     );
     Ok(())
+}
+
+/// Plays the scenarios on all boards, and prints their table.
+pub fn scenarios(more: &[String]) -> Result<(), Failed> {
+    packages::install()?;
+    build_for_scenarios()?;
+    cargo("test --quiet --package monster-scenarios --test scenarios --")
+        .args(more)
+        .run()
+}
+
+fn build_for_scenarios() -> Result<(), Failed> {
+    cargo("build --package monster-desk --package xtask").run()?;
+    virt::build()
 }
 
 /// Figures that are gated: each command prints what it measured, and fails where it is not enough.

@@ -4,15 +4,16 @@ mod figures;
 mod image;
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use clap::Args;
 use monster::settings::Settings;
 use monster_store::file::{FileFlash, block_on};
 use monster_store::{SETTINGS_MAX, Store};
 
-use crate::command::{Failed, root};
+use crate::command::{Failed, cargo, root};
 use crate::packages;
 use crate::toolchain::Toolchain;
 
@@ -29,11 +30,17 @@ const STORE: u32 = 4 * BLOCK as u32;
 const RAM_KIB: u32 = 384;
 /// The host, as the machine sees it through QEMU's network.
 const HOST: &str = "10.0.2.2";
+/// The station's address, and the device's id that comes of it where none is set.
+const STATION: &str = "52:54:00:12:34:56";
+const OWN_ID: &str = "525400123456";
+/// As a broker: the one that is started along with the board.
+const EMBEDDED: &str = "embedded";
 
 /// How the board in QEMU is run.
 #[derive(Args)]
 pub struct Options {
-    /// The broker; 127.0.0.1 is this computer.
+    /// The broker; 127.0.0.1 is this computer. `embedded` is one that is started along with the
+    /// board, and ends with it.
     #[arg(long, value_name = "URL")]
     broker: Option<String>,
     /// The device's id; without one it is the network card's address.
@@ -66,13 +73,12 @@ pub fn virt(options: &Options) -> Result<(), Failed> {
         return figures::print();
     }
     let state = root().join(&options.state);
-    let qemu = prepared(&state, &pairs(options)?, options.seconds)?;
-    println!(
-        "the bench (pins, sensor): socat - UNIX-CONNECT:{0}/bench.sock\n\
-         QEMU's own control (QMP): socat - UNIX-CONNECT:{0}/qmp.sock\n\
-         Ctrl-C ends it at once; its flash stays in {0}\n",
-        state.display()
-    );
+    let broker = match options.broker.as_deref() {
+        Some(EMBEDDED) => Some(embedded_broker(!options.no_build)?),
+        broker => broker.map(str::to_owned),
+    };
+    let qemu = prepared(&state, &pairs(options, broker.as_deref())?, options.seconds)?;
+    print!("{}", how_to_talk(options, broker.as_deref(), &state));
     Err(become_program(qemu))
 }
 
@@ -90,6 +96,48 @@ pub fn build() -> Result<(), Failed> {
         .run()
 }
 
+/// Starts the broker that the desk brings along; it ends when this process does, and so with the
+/// QEMU that this process becomes. Returns its URL.
+fn embedded_broker(is_to_build: bool) -> Result<String, Failed> {
+    if is_to_build {
+        cargo("build --package monster-desk").run()?;
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL"]);
+    command
+        .arg(root().join("target/debug/monster"))
+        .arg("broker");
+    let start = |error| Failed::Start("monster broker".into(), error);
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+    let mut url = String::new();
+    if let Some(out) = child.map_err(start)?.stdout.take() {
+        BufReader::new(out).read_line(&mut url).map_err(start)?;
+    }
+    match url.trim_end() {
+        "" => Err(Failed::Advice("the broker does not start".into())),
+        url => Ok(url.to_owned()),
+    }
+}
+
+/// What a person can do with the board that is being started.
+fn how_to_talk(options: &Options, broker: Option<&str>, state: &Path) -> String {
+    let state = state.display();
+    let id = options.id.as_deref().unwrap_or(OWN_ID);
+    let broker = match broker {
+        None => "it has no broker: --broker embedded, or --broker mqtt://127.0.0.1:1883".to_owned(),
+        Some(url) => format!(
+            "a command:                cargo run -- send --broker {url} {id} toggle\n\
+             all it says:              mosquitto_sub -v -L '{url}/#'",
+        ),
+    };
+    format!(
+        "{broker}\n\
+         the bench (pins, sensor): socat - UNIX-CONNECT:{state}/bench.sock\n\
+         QEMU's own control (QMP): socat - UNIX-CONNECT:{state}/qmp.sock\n\
+         Ctrl-C ends it at once; its flash stays in {state}\n\n"
+    )
+}
+
 /// The firmware, once it is built.
 fn firmware() -> PathBuf {
     root()
@@ -99,8 +147,7 @@ fn firmware() -> PathBuf {
 }
 
 /// The settings that were asked for, as they are inside the machine.
-fn pairs(options: &Options) -> Result<Vec<(String, String)>, Failed> {
-    let broker = options.broker.as_deref();
+fn pairs(options: &Options, broker: Option<&str>) -> Result<Vec<(String, String)>, Failed> {
     let mut pairs: Vec<_> = [
         ("broker.url", broker.map(seen_from_inside)),
         ("id", options.id.clone()),
@@ -169,7 +216,9 @@ fn qemu(code: &Path, flash: &Path, state: &Path, seconds: Option<u32>) -> Comman
         None => Command::new(QEMU),
         Some(seconds) => {
             let mut command = Command::new("timeout");
-            command.args(["--foreground", "--signal=KILL", &seconds.to_string(), QEMU]);
+            // QEMU ends well when it is asked to.
+            command.args(["--foreground", "--preserve-status", "--kill-after=5"]);
+            command.args([&seconds.to_string(), QEMU]);
             command
         }
     };
@@ -189,7 +238,7 @@ fn qemu(code: &Path, flash: &Path, state: &Path, seconds: Option<u32>) -> Comman
         .args(["-netdev", "user,id=station"])
         .args([
             "-device",
-            "virtio-net-device,netdev=station,bus=virtio-mmio-bus.0",
+            &format!("virtio-net-device,netdev=station,mac={STATION},bus=virtio-mmio-bus.0"),
         ])
         .args(["-device", "virtio-serial-device,bus=virtio-mmio-bus.2"])
         .args(["-chardev", &format!("socket,id=bench,{}", socket("bench"))])

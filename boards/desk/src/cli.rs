@@ -46,9 +46,16 @@ pub enum Command {
     /// Watch the devices on a broker, and toggle their switches
     #[command(after_help = AFTER_WATCH)]
     Watch(WatchArgs),
+    /// Start the broker that `monster` brings, and nothing else, until Ctrl-C
+    #[command(after_help = AFTER_BROKER)]
+    Broker,
     /// Show every setting: its value, what it is for and what is allowed
     Settings(SettingsArgs),
 }
+
+const AFTER_BROKER: &str = "\
+It is for this computer only, speaks MQTT 3.1.1 and 5, keeps everything in memory, and prints its
+URL: port 1883, or the next one that is free.";
 
 #[derive(Debug, Args)]
 pub struct RunArgs {

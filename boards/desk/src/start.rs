@@ -1,4 +1,5 @@
-//! `monster run` up to its loop: who the device is, where its broker is, and what it runs with.
+//! `monster run` up to its loop: who the device is, where its broker is, and what it runs with. And
+//! `monster broker`, which is its broker alone.
 
 use std::io;
 use std::path::Path;
@@ -11,13 +12,14 @@ use crate::banner::{self, Banner};
 use crate::broker;
 use crate::cli::RunArgs;
 use crate::config::{Config, STATE_VARIABLE, Sources, variable};
-use crate::console::Console;
+use crate::console::{self, Console};
 use crate::identity::{MACHINE_ID, own_id};
 use crate::keys::Keys;
 use crate::notify::Notifier;
 use crate::pins::Pins;
 use crate::run::Board;
 use crate::send;
+use crate::signals::Signals;
 use crate::state::{StateFolder, default_folder};
 use crate::store::Store;
 use crate::transport::Endpoint;
@@ -99,6 +101,21 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     runtime.block_on(board.run(pins, keys, Notifier::of_environment()));
     // A name that is still being looked up must not hold up the end.
     runtime.shutdown_background();
+    Ok(())
+}
+
+/// `monster broker`, until somebody stops it.
+pub fn broker() -> Result<(), Failure> {
+    let broker = broker::start().map_err(no_broker)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::failed)?;
+    runtime.block_on(async {
+        let mut signals = Signals::listen();
+        let _ = console::print(&format!("mqtt://{}\n", broker.address()));
+        signals.next().await;
+    });
     Ok(())
 }
 

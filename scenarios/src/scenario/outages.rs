@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::broker::{Mosquitto, Setup};
+use crate::names::Names;
 use crate::observer::{Message, Observer};
 use crate::proxy::{Direction, Proxy, Weather};
 use crate::publisher::Publish;
@@ -13,6 +14,9 @@ const BACK_WITHIN: Duration = Duration::from_secs(2);
 /// The same for the scenarios that keep the device away for longer: a fifth of the time since its start at
 /// most, and then the handshake.
 const BACK_LATER: Duration = Duration::from_secs(12);
+/// When mosquitto must have noticed that a device with a keep-alive of 5 s is dead: after one and a half of that
+/// (section 3.1.2.10), for which it looks every five seconds.
+const BROKER_NOTICES_WITHIN: Duration = Duration::from_secs(8 + 5 + 2);
 /// When a dead link must have been noticed with a keep-alive of 8 s: no packet for three quarters of it, none
 /// within the ten seconds after that, and a second for a busy machine.
 const NOTICED_WITHIN: Duration = Duration::from_secs(6 + 10 + 1);
@@ -192,6 +196,54 @@ pub fn a_refused_connection_is_tried_again_until_there_is_a_broker(world: &World
         took <= BACK_WITHIN,
         "online {took:?} after the broker appeared"
     );
+    Publish::new(World::ID, "toggle").to(&broker);
+    assert_eq!(answer(&mut observer), "on-0");
+}
+
+pub fn it_is_back_after_its_cable_was_pulled_and_put_back(world: &World<'_>) {
+    let broker = world.broker();
+    let mut observer = observe(&broker);
+    let mut options = world.options(&broker.url()).set("mqtt.keep_alive", "5");
+    options.has_cable = true;
+    let mut device = world.started_with(options);
+    observer.expect_text(&status(), SOON, "online");
+    Publish::new(World::ID, "off").to(&broker);
+    assert_eq!(answer(&mut observer), "on-0");
+
+    device.pull_cable();
+    // The broker finds out by the keep-alive, and says what the device had asked it to.
+    observer.expect_text(&status(), BROKER_NOTICES_WITHIN, "offline");
+    assert!(device.is_alive(), "without a network it waits");
+    Publish::new(World::ID, "on").to(&broker);
+
+    device.restore_cable();
+    observer.expect_text(&status(), BACK_LATER, "online");
+    observer.expect_text(&tree("/switch/0"), SOON, "off");
+    Publish::new(World::ID, "toggle").to(&broker);
+    assert_eq!(
+        answer(&mut observer),
+        "on-1",
+        "what was sent meanwhile is lost"
+    );
+}
+
+pub fn a_name_that_appears_later_is_found(world: &World<'_>) {
+    const NAME: &str = "broker.example";
+    let broker = world.broker();
+    let mut observer = observe(&broker);
+    let names = Names::start();
+    let mut options = world.options(&format!("mqtt://{NAME}:{}", broker.port()));
+    options.resolver = Some(names.resolver());
+    let mut device = world.started_with(options);
+    let deadline = Instant::now() + SOON;
+    while !names.was_asked(NAME) {
+        assert!(Instant::now() < deadline, "it does not ask for the name");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(device.is_alive(), "without an answer it asks again");
+
+    names.add(NAME, world.host());
+    observer.expect_text(&status(), BACK_LATER, "online");
     Publish::new(World::ID, "toggle").to(&broker);
     assert_eq!(answer(&mut observer), "on-0");
 }

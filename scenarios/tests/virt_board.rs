@@ -1,0 +1,79 @@
+//! What only the virtual microcontroller has: its stack's end, its bench, its command.
+
+use std::time::Duration;
+
+use monster_scenarios::device::Device;
+use monster_scenarios::process::Process;
+use monster_scenarios::virt::{Virt, VirtDevice, xtask};
+use monster_scenarios::world::{SOON, World, diagnostics, observe, status};
+
+#[test]
+fn a_stack_that_grows_too_far_is_said_and_restarts_the_machine() {
+    let world = World::new(&Virt);
+    let broker = world.broker();
+    let mut observer = observe(&broker);
+    let mut device = VirtDevice::new(world.options(&broker.url()));
+    device.power_on();
+    observer.expect_text(&status(), SOON, "online");
+    assert_eq!(diagnostics(&mut observer)["reset"], "power-on");
+    device.bench().say("overflow");
+    let after = diagnostics(&mut observer);
+    assert_eq!(
+        (&after["reset"], &after["boots"]),
+        (&"unknown".into(), &2.into())
+    );
+    assert!(
+        device
+            .log()
+            .iter()
+            .any(|line| line.contains("the stack is too small")),
+        "the log does not say why"
+    );
+}
+
+#[test]
+fn the_bench_has_the_switch_the_button_and_the_sensor() {
+    let world = World::new(&Virt);
+    let broker = world.broker();
+    let mut observer = observe(&broker);
+    let mut device = VirtDevice::new(world.options(&broker.url()));
+    device.power_on();
+    observer.expect_text(&status(), SOON, "online");
+    let mut bench = device.bench();
+    bench.say("pins");
+    assert_eq!(bench.hear("switch"), "switch 1");
+    bench.say("button 1");
+    std::thread::sleep(Duration::from_millis(100));
+    bench.say("button 0");
+    assert_eq!(bench.hear("switch"), "switch 0");
+    bench.say("pulses 80 80 50");
+    bench.say("pulses 70000");
+    assert!(bench.hear("?").contains("65535"));
+    observer.expect(
+        &monster_scenarios::world::tree("/th"),
+        SOON,
+        "a fault",
+        |message| message.json()["error"].is_string(),
+    );
+}
+
+#[test]
+fn with_a_broker_of_its_own_it_needs_nothing_else_and_ends_by_itself() {
+    let world = World::new(&Virt);
+    let mut command = std::process::Command::new(xtask());
+    command
+        .args(["virt", "--no-build", "--broker", "embedded"])
+        .args(["--id", World::ID, "--for", "4"])
+        .arg("--state")
+        .arg(world.options("").state);
+    let mut process = Process::spawn("xtask virt", command);
+    let ended = process.wait(SOON).expect("it ends by itself");
+    let log = process.log();
+    assert!(ended.success(), "{ended}");
+    let says = |text: &str| log.iter().any(|line| line.contains(text));
+    assert!(
+        says("send --broker mqtt://127.0.0.1:") && says("bench.sock"),
+        "{log:?}"
+    );
+    assert!(says("connected to mqtt://10.0.2.2:"), "{log:?}");
+}
