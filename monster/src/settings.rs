@@ -154,7 +154,7 @@ settings! {
         "broker.user" user: Text<0, USER_MAX> = "";
         /// The password; it wins over the one in broker.url.
         "broker.password" password: Secret<PASSWORD_MAX> = "";
-        /// The file of the CA that vouches for an mqtts:// broker; empty: the system's CAs.
+        /// The file of the CA that vouches for an mqtts:// broker; empty: the system's CAs. Boards keep what is in it, and have no others.
         "broker.ca" ca: Text<0, FILE_MAX> = "";
         /// The file of the device's own certificate, for an mqtts:// broker that asks for one.
         "broker.cert" cert: Text<0, FILE_MAX> = "";

@@ -1,47 +1,50 @@
 //! The device's connection: opened and closed when the device says so, and its bytes both ways.
 
-use core::fmt::{self, Write};
-use core::future::poll_fn;
+use core::fmt::{self, Write as _};
 use core::net::IpAddr;
-use core::pin::pin;
-use core::task::{Context, Poll, ready};
 
 use embassy_futures::select::{Either, select};
-use embassy_net::tcp::{ConnectError, Error as TcpError, TcpSocket};
+use embassy_net::tcp::TcpSocket;
 use embassy_net::{IpAddress, Stack};
-use embassy_time::{Duration, with_timeout};
+use embedded_io_async::{Read, Write};
 use heapless::String;
 use monster::device::{Input, SEND_BUFFER};
 use monster::settings::value::LogLevel;
 use monster::settings::{HOST_MAX, Scheme};
 
-use crate::resolve::{NameError, resolve};
 use crate::run::{Board, Shared, now};
+use crate::tcp::{self, OpenTcpError, TcpBuffers};
+#[cfg(feature = "tls")]
+use crate::tls::{Line, Link, OpenTlsError, Tls, TlsBuffers};
 
 /// The longest payload a device takes in, in bytes; it is told of longer ones, and passes them over.
 pub const PAYLOAD_MAX: usize = 8 * 1024;
 /// Room for the rest of a packet with the longest topic.
 const PACKET_REST: usize = 512;
-/// Two segments and more, so that neither end waits for the other's acknowledgement.
-const TCP_BUFFER: usize = 4096;
-/// How long one of several addresses may take, so that one that is dead does not use up the time
-/// for all.
-const ADDRESS_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a polite end of a connection may hold up the device.
-const CLOSE_TIMEOUT: Duration = Duration::from_millis(200);
+/// How many bytes go to or come from the network at once; as a record of TLS, with what belongs to
+/// it, they fit one packet.
+pub(crate) const CHUNK: usize = 1400;
 /// The longest reason why there is no connection, in bytes.
-const REASON_MAX: usize = 96;
+const REASON_MAX: usize = 128;
 
 /// What a device and its connection receive into and send from.
 pub struct Buffers {
     pub(crate) receive: [u8; PAYLOAD_MAX + PACKET_REST],
     pub(crate) send: [u8; SEND_BUFFER],
-    pub(crate) tcp: TcpBuffers,
+    pub(crate) connection: ConnectionBuffers,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: TlsBuffers,
 }
 
-pub(crate) struct TcpBuffers {
-    receive: [u8; TCP_BUFFER],
-    send: [u8; TCP_BUFFER],
+pub(crate) struct ConnectionBuffers {
+    tcp: TcpBuffers,
+    chunks: Chunks,
+}
+
+/// What came and is not with the device yet, and what the device has given away and has not left.
+struct Chunks {
+    receive: [u8; CHUNK],
+    send: [u8; CHUNK],
 }
 
 impl Buffers {
@@ -51,12 +54,24 @@ impl Buffers {
         Buffers {
             receive: [0; _],
             send: [0; _],
-            tcp: TcpBuffers {
-                receive: [0; _],
-                send: [0; _],
+            connection: ConnectionBuffers {
+                tcp: TcpBuffers::new(),
+                chunks: Chunks {
+                    receive: [0; _],
+                    send: [0; _],
+                },
             },
+            #[cfg(feature = "tls")]
+            tls: TlsBuffers::new(),
         }
     }
+}
+
+/// What connections need beside their buffers.
+pub(crate) struct Means<'b> {
+    #[cfg(feature = "tls")]
+    pub tls: Tls<'b>,
+    pub buffers: &'b mut ConnectionBuffers,
 }
 
 /// What the device wants of its connection.
@@ -69,25 +84,37 @@ pub(crate) enum Wanted {
 }
 
 /// Does what is wanted until the connection is never needed again.
-pub(crate) async fn run<B: Board>(shared: &Shared<'_>, stack: Stack<'_>, buffers: &mut TcpBuffers) {
+pub(crate) async fn run<B: Board>(shared: &Shared<'_>, stack: Stack<'_>, means: Means<'_>) {
     // The network is looked at first: that it is gone is why its connections are.
-    select(watch::<B>(shared, stack), serve(shared, stack, buffers)).await;
+    select(watch::<B>(shared, stack), serve(shared, stack, means)).await;
 }
 
-async fn serve(shared: &Shared<'_>, stack: Stack<'_>, buffers: &mut TcpBuffers) {
+async fn serve(shared: &Shared<'_>, stack: Stack<'_>, mut means: Means<'_>) {
     let mut wanted = Wanted::Closed;
     loop {
         wanted = match wanted {
             Wanted::Gone => return,
             Wanted::Closed => shared.wanted.wait().await,
             Wanted::Open => {
-                let mut socket = TcpSocket::new(stack, &mut buffers.receive, &mut buffers.send);
-                let dialogue = dialogue(shared, stack, &mut socket);
+                let Means {
+                    buffers: ConnectionBuffers { tcp, chunks },
+                    #[cfg(feature = "tls")]
+                    tls,
+                } = &mut means;
+                let mut socket = tcp::socket(stack, tcp);
+                let dialogue = dialogue(
+                    shared,
+                    stack,
+                    &mut socket,
+                    chunks,
+                    #[cfg(feature = "tls")]
+                    tls,
+                );
                 let next = match select(shared.wanted.wait(), dialogue).await {
                     Either::First(next) => next,
                     Either::Second(()) => Wanted::Closed,
                 };
-                close(socket).await;
+                tcp::close(socket).await;
                 next
             }
         };
@@ -115,126 +142,197 @@ async fn watch<B: Board>(shared: &Shared<'_>, stack: Stack<'_>) {
 }
 
 /// One connection, from its opening to its end.
-async fn dialogue(shared: &Shared<'_>, stack: Stack<'_>, socket: &mut TcpSocket<'_>) {
-    let mut reason = String::<REASON_MAX>::new();
-    if let Err(error) = open(shared, stack, socket).await {
-        // A reason that is cut is better than none.
-        let _ = write!(reason, "{error}");
-        shared.tell(Input::ConnectFailed(&reason));
-        return;
-    }
-    let ip = socket.local_endpoint().map(|end| match end.addr {
-        IpAddress::Ipv4(address) => IpAddr::V4(address),
-    });
-    shared.tell(Input::Connected { ip });
-    let _ = write!(reason, "{}", transfer(shared, socket).await);
-    shared.tell(Input::Closed(&reason));
-}
-
-async fn open(
+async fn dialogue(
     shared: &Shared<'_>,
     stack: Stack<'_>,
     socket: &mut TcpSocket<'_>,
-) -> Result<(), OpenError> {
-    let (host, port) = {
-        let device = shared.device.borrow();
-        let url = device.settings().broker.url.as_ref();
-        let url = url.ok_or(OpenError::NoBroker)?;
-        if url.scheme() == Scheme::Mqtts {
-            return Err(OpenError::NoTls);
+    chunks: &mut Chunks,
+    #[cfg(feature = "tls")] tls: &mut Tls<'_>,
+) {
+    let result = converse(
+        shared,
+        stack,
+        socket,
+        chunks,
+        #[cfg(feature = "tls")]
+        tls,
+    );
+    let mut reason = String::<REASON_MAX>::new();
+    // A reason that is cut is better than none.
+    match result.await {
+        Ok(ended) => {
+            let _ = write!(reason, "{ended}");
+            shared.tell(Input::Closed(&reason));
         }
-        let host = String::<HOST_MAX>::try_from(url.host()).unwrap_or_default();
-        (host, url.port())
-    };
-    stack.wait_config_up().await;
-    // A packet leaves when it is written, not when the last one is acknowledged.
-    socket.set_nagle_enabled(false);
-    let addresses = resolve(stack, &host).await.map_err(OpenError::Name)?;
-    let mut result = Err(OpenError::TimedOut);
-    for (position, address) in addresses.iter().enumerate() {
-        let connecting = socket.connect((*address, port));
-        let is_last = position + 1 == addresses.len();
-        result = if is_last {
-            connecting.await.map_err(OpenError::from)
-        } else {
-            with_timeout(ADDRESS_TIMEOUT, connecting)
-                .await
-                .map_or(Err(OpenError::TimedOut), |result| Ok(result?))
-        };
-        if result.is_ok() {
-            break;
+        Err(error) => {
+            let _ = write!(reason, "{error}");
+            shared.tell(Input::ConnectFailed(&reason));
         }
-        socket.abort();
     }
-    result
+}
+
+async fn converse(
+    shared: &Shared<'_>,
+    stack: Stack<'_>,
+    socket: &mut TcpSocket<'_>,
+    chunks: &mut Chunks,
+    #[cfg(feature = "tls")] tls: &mut Tls<'_>,
+) -> Result<Ended, OpenError> {
+    let broker = Broker::of(shared).ok_or(OpenError::NoBroker)?;
+    #[cfg(feature = "tls")]
+    let trust = match broker.scheme {
+        Scheme::Mqtt => None,
+        Scheme::Mqtts => Some(tls.prepare(&broker.host, &shared.clock).await?),
+    };
+    #[cfg(not(feature = "tls"))]
+    if broker.scheme == Scheme::Mqtts {
+        return Err(OpenError::NoTls);
+    }
+    tcp::connect(stack, socket, &broker.host, broker.port).await?;
+    let ip = socket.local_endpoint().map(|end| match end.addr {
+        IpAddress::Ipv4(address) => IpAddr::V4(address),
+    });
+    #[cfg(feature = "tls")]
+    if let Some(trust) = trust {
+        let line = Line::new(socket);
+        let mut stream = tls.open(Link(&line), trust).await?;
+        shared.tell(Input::Connected { ip });
+        let (reader, writer) = stream.split();
+        return Ok(transfer(shared, reader, writer, chunks).await);
+    }
+    shared.tell(Input::Connected { ip });
+    let (reader, writer) = socket.split();
+    Ok(transfer(shared, reader, writer, chunks).await)
+}
+
+/// The broker that is set.
+struct Broker {
+    scheme: Scheme,
+    host: String<HOST_MAX>,
+    port: u16,
+}
+
+impl Broker {
+    fn of(shared: &Shared<'_>) -> Option<Self> {
+        let device = shared.device.borrow();
+        let url = device.settings().broker.url.as_ref()?;
+        Some(Broker {
+            scheme: url.scheme(),
+            host: String::try_from(url.host()).ok()?,
+            port: url.port(),
+        })
+    }
 }
 
 /// Moves bytes both ways until the connection is lost; returns why it is.
-async fn transfer(shared: &Shared<'_>, socket: &mut TcpSocket<'_>) -> Ended {
+///
+/// Neither way may be cut off in the middle and begun again: with TLS, what was half done would be
+/// lost.
+async fn transfer<R, W>(shared: &Shared<'_>, reader: R, writer: W, chunks: &mut Chunks) -> Ended
+where
+    R: Read,
+    W: Write,
+    Ended: From<R::Error> + From<W::Error>,
+{
+    let receiving = receive(shared, reader, &mut chunks.receive);
+    let sending = send(shared, writer, &mut chunks.send);
+    match select(sending, receiving).await {
+        Either::First(ended) | Either::Second(ended) => ended,
+    }
+}
+
+async fn receive<R>(shared: &Shared<'_>, mut reader: R, chunk: &mut [u8; CHUNK]) -> Ended
+where
+    R: Read,
+    Ended: From<R::Error>,
+{
     loop {
-        let step = poll_fn(|context| poll_transfer(shared, socket, context));
-        match select(step, shared.moved.wait()).await {
-            Either::First(Ok(())) => {
-                // The device looks at what came before it gets more.
-                shared.moved.reset();
+        let count = match reader.read(chunk).await {
+            Ok(0) => return Ended::ByBroker,
+            Ok(count) => count,
+            Err(error) => return error.into(),
+        };
+        let mut rest = chunk.get(..count).unwrap_or_default();
+        while !rest.is_empty() {
+            let count = hand_over(shared, rest);
+            rest = rest.get(count..).unwrap_or_default();
+            // The device looks at what came before it gets more.
+            shared.looked.reset();
+            if count > 0 {
                 shared.told();
-                shared.moved.wait().await;
             }
-            Either::First(Err(ended)) => return ended,
-            Either::Second(()) => {}
+            shared.looked.wait().await;
         }
     }
 }
 
-fn poll_transfer(
-    shared: &Shared<'_>,
-    socket: &mut TcpSocket<'_>,
-    context: &mut Context<'_>,
-) -> Poll<Result<(), Ended>> {
+/// Gives the device what it has room for, and returns how many bytes that is.
+fn hand_over(shared: &Shared<'_>, bytes: &[u8]) -> usize {
     let mut device = shared.device.borrow_mut();
-    if !device.transmit().is_empty() {
-        let written = pin!(socket.write(device.transmit())).poll(context);
-        if let Poll::Ready(count) = written {
-            device.transmitted(count?, now());
-            return Poll::Ready(Ok(()));
+    let room = device.receive_buffer();
+    let count = room.len().min(bytes.len());
+    for (place, byte) in room.iter_mut().zip(bytes) {
+        *place = *byte;
+    }
+    if count > 0 {
+        device.received(count, now());
+    }
+    count
+}
+
+async fn send<W>(shared: &Shared<'_>, mut writer: W, chunk: &mut [u8; CHUNK]) -> Ended
+where
+    W: Write,
+    Ended: From<W::Error>,
+{
+    loop {
+        let count = take(shared, chunk);
+        if count == 0 {
+            shared.to_send.wait().await;
+            continue;
         }
-    }
-    if device.receive_buffer().is_empty() {
-        return Poll::Pending;
-    }
-    let read = pin!(socket.read(device.receive_buffer())).poll(context);
-    match ready!(read)? {
-        0 => Poll::Ready(Err(Ended::ByBroker)),
-        count => {
-            device.received(count, now());
-            Poll::Ready(Ok(()))
+        shared.told();
+        let bytes = chunk.get(..count).unwrap_or_default();
+        if let Err(error) = writer.write_all(bytes).await {
+            return error.into();
         }
     }
 }
 
-/// Ends a connection: what was written is sent, if the other end still takes it.
-async fn close(mut socket: TcpSocket<'_>) {
-    socket.close();
-    let _ = with_timeout(CLOSE_TIMEOUT, socket.flush()).await;
+/// Takes what the device has to send, and returns how many bytes that is.
+fn take(shared: &Shared<'_>, chunk: &mut [u8]) -> usize {
+    let mut device = shared.device.borrow_mut();
+    let bytes = device.transmit();
+    let count = bytes.len().min(chunk.len());
+    for (place, byte) in chunk.iter_mut().zip(bytes) {
+        *place = *byte;
+    }
+    if count > 0 {
+        device.transmitted(count, now());
+    }
+    count
 }
 
 /// Why a connection could not be opened.
 enum OpenError {
     NoBroker,
+    #[cfg(not(feature = "tls"))]
     NoTls,
-    Name(NameError),
-    TimedOut,
-    Refused,
-    NoRoute,
+    Tcp(OpenTcpError),
+    #[cfg(feature = "tls")]
+    Tls(OpenTlsError),
 }
 
-impl From<ConnectError> for OpenError {
-    fn from(error: ConnectError) -> Self {
-        match error {
-            ConnectError::TimedOut => OpenError::TimedOut,
-            ConnectError::ConnectionReset | ConnectError::InvalidState => OpenError::Refused,
-            ConnectError::NoRoute => OpenError::NoRoute,
-        }
+impl From<OpenTcpError> for OpenError {
+    fn from(error: OpenTcpError) -> Self {
+        OpenError::Tcp(error)
+    }
+}
+
+#[cfg(feature = "tls")]
+impl From<OpenTlsError> for OpenError {
+    fn from(error: OpenTlsError) -> Self {
+        OpenError::Tls(error)
     }
 }
 
@@ -242,27 +340,24 @@ impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             OpenError::NoBroker => f.write_str("no broker is set"),
-            OpenError::NoTls => f.write_str("this board does not speak TLS"),
-            OpenError::Name(error) => write!(f, "{error}"),
-            OpenError::TimedOut => f.write_str("timed out"),
-            OpenError::Refused => f.write_str("connection refused"),
-            OpenError::NoRoute => f.write_str("there is no way to its address"),
+            #[cfg(not(feature = "tls"))]
+            OpenError::NoTls => f.write_str("this firmware was built without TLS"),
+            OpenError::Tcp(error) => write!(f, "{error}"),
+            #[cfg(feature = "tls")]
+            OpenError::Tls(error) => write!(f, "{error}"),
         }
     }
 }
 
 /// Why a connection ended.
-enum Ended {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
     ByBroker,
     Reset,
-}
-
-impl From<TcpError> for Ended {
-    fn from(error: TcpError) -> Self {
-        match error {
-            TcpError::ConnectionReset => Ended::Reset,
-        }
-    }
+    #[cfg(feature = "tls")]
+    Alert,
+    #[cfg(feature = "tls")]
+    NotTls,
 }
 
 impl fmt::Display for Ended {
@@ -270,6 +365,12 @@ impl fmt::Display for Ended {
         f.write_str(match self {
             Ended::ByBroker => "closed by the broker",
             Ended::Reset => "connection reset",
+            #[cfg(feature = "tls")]
+            Ended::Alert => {
+                "the broker ended TLS with an alert; it may want a certificate, and boards have none"
+            }
+            #[cfg(feature = "tls")]
+            Ended::NotTls => "what came is not the broker's TLS",
         })
     }
 }

@@ -21,6 +21,9 @@ mod resolve;
 mod run;
 mod sntp;
 mod start;
+mod tcp;
+#[cfg(feature = "tls")]
+mod tls;
 
 pub use connection::{Buffers, PAYLOAD_MAX};
 pub use log::Log;

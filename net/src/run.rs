@@ -20,8 +20,10 @@ use monster_store::Store;
 use umqtt::Instant;
 
 use crate::clock::Clock;
-use crate::connection::{self, Buffers, Wanted};
+use crate::connection::{self, Buffers, Means, Wanted};
 use crate::sntp;
+#[cfg(feature = "tls")]
+use crate::tls::Tls;
 
 /// How often the board is asked how it is.
 const VITALS_EVERY: Duration = Duration::from_secs(5);
@@ -44,6 +46,11 @@ pub trait Board {
     /// Shows a person which device this is.
     fn identify(&mut self);
 
+    /// True chance that nobody else has, and that is never the same again: the keys of encrypted
+    /// connections are made of it. It is asked once, at the start; `None` if the board has no source
+    /// of it, and then there are none.
+    fn entropy(&mut self) -> Option<[u8; 32]>;
+
     /// How the board is. It is asked every five seconds, as long as the device's loop goes round: so
     /// this is where a board learns that its watchdog may be fed.
     fn vitals(&mut self) -> Vitals {
@@ -65,9 +72,28 @@ pub async fn run<B: Board, F: NorFlash>(
     let time_server = start.settings.time.server.clone();
     // The device's own numbers say nothing of these.
     let random = Random::new(!start.seed);
-    let device = Device::new(start, &mut buffers.receive, &mut buffers.send, now());
+    let Buffers {
+        receive,
+        send,
+        connection,
+        ..
+    } = buffers;
+    #[cfg(feature = "tls")]
+    let tls = {
+        let (tls, read) = Tls::new(&mut buffers.tls, board.entropy(), store).await;
+        if let Err(error) = read {
+            B::log(LogLevel::Error, format_args!("broker.ca: {error}"));
+        }
+        tls
+    };
+    let means = Means {
+        #[cfg(feature = "tls")]
+        tls,
+        buffers: connection,
+    };
+    let device = Device::new(start, receive, send, now());
     let shared = Shared::new(device);
-    let mut connection = pin!(connection::run::<B>(&shared, stack, &mut buffers.tcp));
+    let mut connection = pin!(connection::run::<B>(&shared, stack, means));
     let clock = keep_time::<B>(stack, time_server.as_ref(), random, &shared.clock);
     let running = select3(
         run_device(&shared, store, board),
@@ -103,8 +129,10 @@ pub(crate) struct Shared<'a> {
     pub clock: Clock,
     /// What the device wants of its connection, from now on.
     pub wanted: Signal<NoopRawMutex, Wanted>,
-    /// The device may have bytes to send, or room for more.
-    pub moved: Signal<NoopRawMutex, ()>,
+    /// The device may have bytes to send.
+    pub to_send: Signal<NoopRawMutex, ()>,
+    /// The device has looked at what it was told, and may have room for more.
+    pub looked: Signal<NoopRawMutex, ()>,
     /// The device was told something.
     told: Signal<NoopRawMutex, ()>,
 }
@@ -115,7 +143,8 @@ impl<'a> Shared<'a> {
             device: RefCell::new(device),
             clock: Clock::new(),
             wanted: Signal::new(),
-            moved: Signal::new(),
+            to_send: Signal::new(),
+            looked: Signal::new(),
             told: Signal::new(),
         }
     }
@@ -142,7 +171,8 @@ async fn run_device<B: Board, F: NorFlash>(
         if let Some(reason) = carry_out(shared, store, board).await {
             return reason;
         }
-        shared.moved.signal(());
+        shared.to_send.signal(());
+        shared.looked.signal(());
         let deadline = shared.device.borrow().deadline();
         let due = deadline.map_or(next_vitals, |deadline| system(deadline).min(next_vitals));
         match select3(shared.told.wait(), board.button_edge(), Timer::at(due)).await {

@@ -219,7 +219,7 @@ impl fmt::Display for AskError {
 }
 
 /// Seconds since the beginning of 1970, as a person reads them.
-struct Utc(u64);
+pub(crate) struct Utc(pub u64);
 
 impl fmt::Display for Utc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -22,12 +22,24 @@ pub struct Setup {
     pub persistence: bool,
     /// Whether every packet is logged: for failures worth reading, not for measurements.
     pub quiet: bool,
+    /// With what it also speaks TLS, on a port of its own.
+    pub tls: Option<Tls>,
+}
+
+/// With what a broker speaks TLS.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    /// Its certificate, and those above it, as PEM.
+    pub certificates: String,
+    /// The private key to it, as PEM.
+    pub key: String,
 }
 
 /// A mosquitto on a loopback port of its own. It ends when this value is dropped.
 #[derive(Debug)]
 pub struct Mosquitto {
     port: u16,
+    tls_port: u16,
     setup: Setup,
     folder: Folder,
     process: Option<Process>,
@@ -45,6 +57,7 @@ impl Mosquitto {
     pub fn absent(setup: Setup) -> Self {
         Self {
             port: free_port(),
+            tls_port: free_port(),
             setup,
             folder: Folder::new(),
             process: None,
@@ -54,6 +67,11 @@ impl Mosquitto {
     /// The port it listens on, the same after every restart.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The port where it speaks TLS, if it does.
+    pub fn tls_port(&self) -> u16 {
+        self.tls_port
     }
 
     /// The URL for a device or a client without a password.
@@ -129,6 +147,17 @@ impl Mosquitto {
             self.port,
             if self.setup.quiet { "error" } else { "all" },
         );
+        if let Some(tls) = &self.setup.tls {
+            let (certificates, key) = (folder.join("certificates.pem"), folder.join("key.pem"));
+            fs::write(&certificates, &tls.certificates).expect("the broker's folder is writable");
+            fs::write(&key, &tls.key).expect("the broker's folder is writable");
+            config += &format!(
+                "listener {} 127.0.0.1\ncertfile {}\nkeyfile {}\n",
+                self.tls_port,
+                certificates.display(),
+                key.display()
+            );
+        }
         // Where the tests run as root, mosquitto would become a user who cannot read this folder.
         if rustix::process::geteuid().is_root() {
             config += "user root\n";

@@ -4,9 +4,14 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::process::{Process, Signal, need, within};
 use crate::scratch::Folder;
+
+/// How long dnsmasq may take until it answers.
+const STARTS_WITHIN: Duration = Duration::from_secs(10);
 
 /// A server of names at an address of its own. It ends when this value is dropped.
 #[derive(Debug)]
@@ -41,6 +46,12 @@ impl Names {
             .args(["--bind-interfaces", &format!("--listen-address={address}")])
             .arg(format!("--addn-hosts={}", hosts.display()));
         let process = Process::spawn("dnsmasq", command);
+        // Before that, a signal ends it.
+        let deadline = Instant::now() + STARTS_WITHIN;
+        while !process.log().iter().any(|line| line.contains("started")) {
+            assert!(Instant::now() < deadline, "dnsmasq does not start");
+            thread::sleep(Duration::from_millis(5));
+        }
         Self { folder, process }
     }
 

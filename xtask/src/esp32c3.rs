@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use clap::Args;
-use monster_store::Store;
 use monster_store::file::{FileFlash, block_on};
+use monster_store::{Name, Store};
 
+use crate::certificates::ForBoard;
 use crate::command::{Failed, Task, program, root};
 use crate::packages;
 use crate::record::{Record, Verdict};
@@ -78,20 +79,35 @@ struct Network {
 /// Builds the firmware and its image, prints what they take, and fails if it is too much.
 pub fn esp32c3(options: &Options) -> Result<(), Failed> {
     let toolchain = Toolchain::find(TARGET)?;
-    build(&toolchain, &options.network)?;
-    let image = image()?;
-    let parts = elf::parts(&fs::read(firmware()).map_err(|error| wrong(&firmware(), error))?)
-        .ok_or_else(|| wrong(&firmware(), "it is not a 32-bit ELF file"))?;
-    let sizes = Sizes {
-        image: fs::metadata(&image)
-            .map_err(|error| wrong(&image, error))?
-            .len(),
-        parts,
-    };
     let slot = partition("ota_0")?.size;
-    sizes.print(slot);
-    println!("\nthe image: {}", image.display());
-    sizes.judge(slot, &toolchain.name()?, options.record)
+    // The one that is flashed comes last, and stays.
+    for tls in [Tls::Without, Tls::With] {
+        build(&toolchain, &options.network, tls)?;
+        let image = image()?;
+        let sizes = Sizes::measure(&image)?;
+        sizes.print(slot, tls);
+        println!("\nthe image: {}", image.display());
+        let key = toolchain.name()? + tls.suffix();
+        sizes.judge(slot, &key, options.record)?;
+    }
+    Ok(())
+}
+
+/// Whether the firmware can talk to `mqtts://` brokers.
+#[derive(Clone, Copy)]
+enum Tls {
+    With,
+    Without,
+}
+
+impl Tls {
+    /// What tells their records apart.
+    fn suffix(self) -> &'static str {
+        match self {
+            Tls::With => " with TLS",
+            Tls::Without => "",
+        }
+    }
 }
 
 /// Puts firmware, partition table and settings onto a board, and shows what it says.
@@ -105,13 +121,13 @@ pub fn flash(options: &FlashOptions) -> Result<(), Failed> {
     })?;
     let pairs = pairs(&options.settings)?;
     let toolchain = Toolchain::find(TARGET)?;
-    build(&toolchain, &options.network)?;
+    build(&toolchain, &options.network, Tls::With)?;
     let port = options.port.iter().flat_map(|port| ["--port", port]);
     let port: Vec<&str> = port.collect();
     if !pairs.is_empty() {
         let store = partition("store")?;
         let path = root().join(OUTPUT).join("store.bin");
-        save(&path, store.size, &pairs)?;
+        save(&path, store.size, ForBoard::new(pairs)?)?;
         let write = espflash()
             .args(["write-bin", "--chip", "esp32c3"])
             .args(&port)
@@ -145,9 +161,13 @@ fn ask(task: Task) -> Result<(), Failed> {
 }
 
 /// Builds the firmware.
-fn build(toolchain: &Toolchain, network: &Network) -> Result<(), Failed> {
-    let manifest = format!("build --release --locked --manifest-path {BOARD}/Cargo.toml");
-    let mut task = toolchain.cargo(&manifest);
+fn build(toolchain: &Toolchain, network: &Network, tls: Tls) -> Result<(), Failed> {
+    let features = match tls {
+        Tls::With => "",
+        Tls::Without => " --no-default-features",
+    };
+    let words = format!("build --release --locked --manifest-path {BOARD}/Cargo.toml{features}");
+    let mut task = toolchain.cargo(&words);
     for (key, value) in [
         ("MONSTER_WIFI_SSID", &network.ssid),
         ("MONSTER_WIFI_PASSWORD", &network.password),
@@ -216,6 +236,17 @@ struct Sizes {
 }
 
 impl Sizes {
+    /// Those of the firmware that was built last, and of its image.
+    fn measure(image: &Path) -> Result<Self, Failed> {
+        let elf = fs::read(firmware()).map_err(|error| wrong(&firmware(), error))?;
+        let image = fs::metadata(image).map_err(|error| wrong(image, error))?;
+        Ok(Sizes {
+            image: image.len(),
+            parts: elf::parts(&elf)
+                .ok_or_else(|| wrong(&firmware(), "it is not a 32-bit ELF file"))?,
+        })
+    }
+
     fn of(&self, part: Part) -> u64 {
         let parts = self.parts.iter().filter(|(its, _)| *its == part);
         parts.map(|(_, bytes)| bytes).sum()
@@ -229,8 +260,12 @@ impl Sizes {
             .sum()
     }
 
-    fn print(&self, slot: u64) {
-        println!("\n| the firmware of the ESP32-C3 | bytes | allowed |");
+    fn print(&self, slot: u64, tls: Tls) {
+        let with = match tls {
+            Tls::With => "with TLS",
+            Tls::Without => "without TLS",
+        };
+        println!("\n| the firmware of the ESP32-C3, {with} | bytes | allowed |");
         println!("|---|--:|--:|");
         println!("| **image** | **{}** | {slot} |", self.image);
         for (name, part) in [
@@ -285,20 +320,20 @@ impl Sizes {
 }
 
 /// Settings as they were given on the command line.
-fn pairs(settings: &[String]) -> Result<Vec<(&str, &str)>, Failed> {
+fn pairs(settings: &[String]) -> Result<Vec<(String, String)>, Failed> {
     let wrong =
         |setting: &str| Failed::Advice(format!("`--set {setting}`: write it as --set key=value"));
     settings
         .iter()
         .map(|setting| {
             let (key, value) = setting.split_once('=').ok_or_else(|| wrong(setting))?;
-            Ok((key.trim(), value.trim()))
+            Ok((key.trim().to_owned(), value.trim().to_owned()))
         })
         .collect()
 }
 
 /// Makes a store of this size that holds these settings and nothing else.
-fn save(path: &Path, size: u64, settings: &[(&str, &str)]) -> Result<(), Failed> {
+fn save(path: &Path, size: u64, ForBoard { settings, ca }: ForBoard) -> Result<(), Failed> {
     let advice = |error: &dyn std::fmt::Display| Failed::Advice(error.to_string());
     let size = u32::try_from(size).map_err(|error| wrong(path, error))?;
     if let Some(folder) = path.parent() {
@@ -307,7 +342,12 @@ fn save(path: &Path, size: u64, settings: &[(&str, &str)]) -> Result<(), Failed>
     let _ = fs::remove_file(path);
     let flash = FileFlash::<BLOCK>::open(path, size).map_err(|error| wrong(path, error))?;
     let mut store = block_on(Store::open(flash, 0..size)).map_err(|error| advice(&error))?;
-    block_on(store.save_settings(settings.iter().copied())).map_err(|error| advice(&error))
+    let settings = settings.iter().map(|(key, value)| (&**key, &**value));
+    block_on(store.save_settings(settings)).map_err(|error| advice(&error))?;
+    if let Some(ca) = ca {
+        block_on(store.save_blob(Name::BrokerCa, &ca)).map_err(|error| advice(&error))?;
+    }
+    Ok(())
 }
 
 fn path_text(path: &Path) -> Result<&str, Failed> {
@@ -333,7 +373,8 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("monster-store-{}", std::process::id()));
         let path = folder.join("store.bin");
         let given = settings(&["broker.url = mqtt://hub", "broker.user=a=b"]);
-        save(&path, size, &pairs(&given).unwrap()).unwrap();
+        let given = ForBoard::new(pairs(&given).unwrap()).unwrap();
+        save(&path, size, given).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().len(), size);
         let size = u32::try_from(size).unwrap();
         let flash = FileFlash::<BLOCK>::open(&path, size).unwrap();
@@ -348,7 +389,8 @@ mod tests {
     fn a_setting_that_is_not_allowed_makes_no_store() {
         assert!(pairs(&settings(&["broker.url"])).is_err());
         let path = std::env::temp_dir().join(format!("monster-refused-{}", std::process::id()));
-        let refused = save(&path, 0x8000, &[("colour", "red")]).unwrap_err();
+        let wrong = ForBoard::new(vec![("colour".into(), "red".into())]).unwrap();
+        let refused = save(&path, 0x8000, wrong).unwrap_err();
         assert!(refused.to_string().contains("colour"), "{refused}");
         fs::remove_file(path).unwrap();
     }

@@ -1,6 +1,7 @@
 //! What is done to this repository: `cargo xtask <command>`.
 
 mod bench;
+mod certificates;
 mod command;
 mod esp32c3;
 mod lint;

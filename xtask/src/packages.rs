@@ -5,11 +5,12 @@ use std::env;
 use crate::command::{Failed, program};
 
 /// A program the tests use, and Debian's package that has it.
-const PROGRAMS: [(&str, &str); 4] = [
+const PROGRAMS: [(&str, &str); 5] = [
     ("mosquitto", "mosquitto"),
     ("mosquitto_pub", "mosquitto-clients"),
     ("mosquitto_sub", "mosquitto-clients"),
     ("dnsmasq", "dnsmasq-base"),
+    ("openssl", "openssl"),
 ];
 
 /// Installs what the tests need.

@@ -11,8 +11,9 @@ use std::process::{Command, Stdio};
 use clap::Args;
 use monster::settings::Settings;
 use monster_store::file::{FileFlash, block_on};
-use monster_store::{SETTINGS_MAX, Store};
+use monster_store::{Name, SETTINGS_MAX, Store};
 
+use crate::certificates::ForBoard;
 use crate::command::{Failed, cargo, root};
 use crate::packages;
 use crate::toolchain::Toolchain;
@@ -174,12 +175,12 @@ fn prepared(
     let code = state.join("flash0.img");
     image::write(&firmware(), &code, FLASH)?;
     let flash = state.join("flash1.img");
-    save(&flash, settings)?;
+    save(&flash, ForBoard::new(settings.to_vec())?)?;
     Ok(qemu(&code, &flash, state, seconds))
 }
 
 /// Puts the settings into the flash, as a portal would. Those that are there already stay.
-fn save(path: &Path, settings: &[(String, String)]) -> Result<(), Failed> {
+fn save(path: &Path, ForBoard { settings, ca }: ForBoard) -> Result<(), Failed> {
     let pairs = || settings.iter().map(|(key, value)| (&**key, &**value));
     let flash = FileFlash::<BLOCK>::open(path, STORE).map_err(|error| wrong(path, error))?;
     let mut store = block_on(Store::open(flash, 0..STORE)).map_err(advice)?;
@@ -188,6 +189,9 @@ fn save(path: &Path, settings: &[(String, String)]) -> Result<(), Failed> {
     let wanted: Settings = monster_store::settings::read::<()>(&bytes[..length]).map_err(advice)?;
     if block_on(store.settings()).ok() != Some(wanted) {
         block_on(store.save_settings(pairs())).map_err(advice)?;
+    }
+    if let Some(ca) = ca {
+        block_on(store.save_blob(Name::BrokerCa, &ca)).map_err(advice)?;
     }
     drop(store);
     // The rest of the flash is not used; a hole in the file does for it.

@@ -77,7 +77,7 @@ async fn main(spawner: Spawner) {
 
     #[cfg(feature = "radio-log")]
     esp_println::logger::init_logger(::log::LevelFilter::Info);
-    let p = esp_hal::init(esp_hal::Config::default().with_cpu_clock(CpuClock::max()));
+    let mut p = esp_hal::init(esp_hal::Config::default().with_cpu_clock(CpuClock::max()));
     let timer = power::watch(p.RTC_TIMER);
     esp_alloc::heap_allocator!(#[esp_hal::ram(reclaimed)] size: HEAP_RECLAIMED);
     esp_alloc::heap_allocator!(size: HEAP_OWN);
@@ -86,7 +86,8 @@ async fn main(spawner: Spawner) {
     spawner.spawn(watch(watchdog, timer).expect("it is spawned once"));
 
     let reset = power::reset_reason();
-    let seed = random::number(p.RNG, p.ADC1);
+    let seed = u64::from_le_bytes(random::bytes(p.RNG.reborrow(), p.ADC1.reborrow()));
+    let entropy = random::bytes(p.RNG, p.ADC1);
     let mut address = [0; 6];
     address.copy_from_slice(efuse::base_mac_address().as_bytes());
     let Some(partition) = Partition::store(p.FLASH) else {
@@ -164,6 +165,7 @@ async fn main(spawner: Spawner) {
         led,
         station,
         watchdog,
+        entropy: Some(entropy),
     };
     let reason = monster_net::run(start, stack, BUFFERS.take(), store, &mut board).await;
     power::restart(reason)
@@ -211,6 +213,7 @@ struct Board {
     led: &'static Led,
     station: &'static Station,
     watchdog: &'static Watchdog,
+    entropy: Option<[u8; 32]>,
 }
 
 impl monster_net::Board for Board {
@@ -230,6 +233,10 @@ impl monster_net::Board for Board {
             Some(sensor) => sensor.measure().await,
             None => &[],
         }
+    }
+
+    fn entropy(&mut self) -> Option<[u8; 32]> {
+        self.entropy.take()
     }
 
     fn identify(&mut self) {

@@ -65,7 +65,8 @@ async fn board(spawner: Spawner) {
     let Some(nic) = Nic::open(place::STATION, FRAMES.take()) else {
         panic!("there is no network card at bus {}", place::STATION);
     };
-    let seed = random::number(place::RANDOM).unwrap_or_else(|| {
+    let chance = random::bytes::<40>(place::RANDOM);
+    if chance.is_none() {
         log::line(
             LogLevel::Warn,
             format_args!(
@@ -73,8 +74,12 @@ async fn board(spawner: Spawner) {
                 place::RANDOM
             ),
         );
-        u64::from_le_bytes([0; 8])
-    });
+    }
+    let (seed, entropy) = match &chance {
+        Some(chance) => (chance.first_chunk(), chance.last_chunk().copied()),
+        None => (None, None),
+    };
+    let seed = seed.copied().map_or(0, u64::from_le_bytes);
     let flash = Flash::take().expect("it is taken once");
     let store = match Store::open(flash, flash::STORE).await {
         Ok(store) => STORE.init(store),
@@ -100,6 +105,7 @@ async fn board(spawner: Spawner) {
     let mut board = Board {
         bench,
         pulses: Vec::new(),
+        entropy,
     };
     let reason = monster_net::run(start, stack, BUFFERS.take(), store, &mut board).await;
     power::restart(reason)
@@ -119,6 +125,7 @@ async fn pins(bench: &'static Bench) {
 struct Board {
     bench: &'static Bench,
     pulses: Vec<u16, { bench::PULSES_MAX }>,
+    entropy: Option<[u8; 32]>,
 }
 
 impl monster_net::Board for Board {
@@ -133,6 +140,10 @@ impl monster_net::Board for Board {
     async fn measure(&mut self) -> &[u16] {
         self.pulses = self.bench.measure();
         &self.pulses
+    }
+
+    fn entropy(&mut self) -> Option<[u8; 32]> {
+        self.entropy.take()
     }
 
     fn identify(&mut self) {

@@ -5,11 +5,18 @@ use virtio_drivers::transport::DeviceType;
 
 use super::virtio::{Device, Pages};
 
-/// A number nobody can guess, from the device at this place of the bus.
-pub fn number(place: usize) -> Option<u64> {
+/// Bytes nobody can guess, from the device at this place of the bus.
+pub fn bytes<const N: usize>(place: usize) -> Option<[u8; N]> {
     let device = Device::open(place, DeviceType::EntropySource)?;
     let mut source = VirtIORng::<Pages, _>::new(device.transport.into_inner()).ok()?;
-    let mut bytes = [0; 8];
-    let count = source.request_entropy(&mut bytes).ok()?;
-    (count == bytes.len()).then(|| u64::from_ne_bytes(bytes))
+    let mut bytes = [0; N];
+    let mut filled = 0;
+    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        // It may give less than it was asked for, but not nothing.
+        match source.request_entropy(rest) {
+            Ok(count) if count > 0 => filled += count,
+            _ => return None,
+        }
+    }
+    Some(bytes)
 }
