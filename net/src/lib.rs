@@ -16,6 +16,7 @@
 mod clock;
 mod connection;
 mod log;
+mod mdns;
 pub mod reset;
 mod resolve;
 mod run;

@@ -6,6 +6,7 @@ use core::fmt;
 use core::future::pending;
 use core::pin::pin;
 
+use embassy_futures::join::join;
 use embassy_futures::select::{Either3, select3};
 use embassy_net::Stack;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
@@ -21,6 +22,7 @@ use umqtt::Instant;
 
 use crate::clock::Clock;
 use crate::connection::{self, Buffers, Means, Wanted};
+use crate::mdns;
 use crate::sntp;
 #[cfg(feature = "tls")]
 use crate::tls::Tls;
@@ -91,20 +93,24 @@ pub async fn run<B: Board, F: NorFlash>(
         tls,
         buffers: connection,
     };
+    let id = start.id.clone();
     let device = Device::new(start, receive, send, now());
     let shared = Shared::new(device);
     let mut connection = pin!(connection::run::<B>(&shared, stack, means));
-    let clock = keep_time::<B>(stack, time_server.as_ref(), random, &shared.clock);
+    let background = join(
+        keep_time::<B>(stack, time_server.as_ref(), random, &shared.clock),
+        mdns::run(stack, &id),
+    );
     let running = select3(
         run_device(&shared, store, board),
         connection.as_mut(),
-        clock,
+        background,
     );
     let reason = match running.await {
         Either3::First(reason) => reason,
         // It ends only when it is told to, below.
         Either3::Second(()) => return ResetReason::Unknown,
-        Either3::Third(never) => never,
+        Either3::Third((never, _)) => never,
     };
     shared.wanted.signal(Wanted::Gone);
     connection.await;

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use crate::device::{Board, Device, Options};
 use crate::names::with_resolver;
 use crate::process::Process;
@@ -54,22 +56,38 @@ impl VirtDevice {
         Bench::connect(&self.options.state)
     }
 
+    /// Lets what is sent to the port of this computer arrive at a UDP port of the device.
+    pub fn forward_udp(&self, from: u16, to: u16) {
+        let line = format!("hostfwd_add station udp:127.0.0.1:{from}-:{to}");
+        let arguments = serde_json::json!({ "command-line": line });
+        let said = self.control("human-monitor-command", &arguments);
+        assert_eq!(said, "", "QEMU did not forward the port");
+    }
+
     /// Plugs the cable of its station in, or pulls it out.
     fn set_link(&self, is_up: bool) {
+        let arguments = serde_json::json!({ "name": "station", "up": is_up });
+        self.control("set_link", &arguments);
+    }
+
+    /// Has QEMU do this, and returns what it answers.
+    fn control(&self, command: &str, arguments: &Value) -> Value {
         let mut control = connect(&self.options.state.join("qmp.sock"));
-        let commands = format!(
-            "{{\"execute\":\"qmp_capabilities\"}}\n\
-             {{\"execute\":\"set_link\",\"arguments\":{{\"name\":\"station\",\"up\":{is_up}}}}}\n"
-        );
-        control
-            .write_all(commands.as_bytes())
-            .expect("QEMU takes commands");
-        let done = BufReader::new(control)
+        for command in [
+            serde_json::json!({ "execute": "qmp_capabilities" }),
+            serde_json::json!({ "execute": command, "arguments": arguments }),
+        ] {
+            writeln!(control, "{command}").expect("QEMU takes commands");
+        }
+        BufReader::new(control)
             .lines()
             .map_while(Result::ok)
-            .filter(|line| line.contains("\"return\""))
-            .nth(1);
-        assert!(done.is_some(), "QEMU did not set the link");
+            .filter_map(|line| {
+                let mut answer: Value = serde_json::from_str(&line).ok()?;
+                answer.get_mut("return").map(Value::take)
+            })
+            .nth(1)
+            .unwrap_or_else(|| panic!("QEMU did not obey: {command}"))
     }
 }
 
