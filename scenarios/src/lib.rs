@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 pub mod broker;
+pub mod certificates;
 pub mod desk;
 pub mod device;
 pub mod latency;

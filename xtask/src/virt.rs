@@ -67,11 +67,11 @@ pub struct Options {
 /// Builds the firmware and runs it until it is ended. Does not return unless something is wrong:
 /// this process becomes QEMU, so that whoever ends it ends the machine.
 pub fn virt(options: &Options) -> Result<(), Failed> {
-    if !options.no_build {
-        build()?;
-    }
     if options.figures {
         return figures::print();
+    }
+    if !options.no_build {
+        build()?;
     }
     let state = root().join(&options.state);
     let broker = match options.broker.as_deref() {
@@ -85,15 +85,20 @@ pub fn virt(options: &Options) -> Result<(), Failed> {
 
 /// Measures what the firmware takes, prints it, and fails if anything is too much.
 pub fn figures() -> Result<(), Failed> {
-    build()?;
     figures::print()
 }
 
 /// Builds the firmware, and installs what it runs on.
 pub fn build() -> Result<(), Failed> {
+    build_with("")
+}
+
+/// The same, with these flags for cargo.
+fn build_with(flags: &str) -> Result<(), Failed> {
     packages::install_missing(&[(QEMU, "qemu-system-misc")])?;
+    let words = "build --release --locked --manifest-path boards/virt/Cargo.toml";
     Toolchain::find(TARGET)?
-        .cargo("build --release --locked --manifest-path boards/virt/Cargo.toml")
+        .cargo(&format!("{words}{flags}"))
         .run()
 }
 

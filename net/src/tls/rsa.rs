@@ -2,8 +2,7 @@
 //!
 //! Only public numbers are worked with, so nothing need take the same time.
 
-use crypto_bigint::modular::runtime_mod::{DynResidue, DynResidueParams};
-use crypto_bigint::{Encoding, U4096};
+use crypto_bigint::{NonZero, U4096};
 use pkcs1::RsaPublicKey;
 use rustls_pki_types::InvalidSignature;
 use sha2::{Digest, Sha256, Sha384, Sha512};
@@ -155,23 +154,16 @@ impl Opened {
     fn new(key: &[u8], signature: &[u8]) -> Option<Self> {
         let key = RsaPublicKey::try_from(key).ok()?;
         let (modulus, length) = number(key.modulus.as_bytes())?;
-        let bits = modulus.bits_vartime();
+        let bits = modulus.bits_vartime() as usize;
         let is_odd = modulus.bit_vartime(0);
         let exponent = exponent(key.public_exponent.as_bytes())?;
         let (signature, signature_length) = number_of(signature)?;
         if bits < BITS_MIN || !is_odd || signature_length != length || signature >= modulus {
             return None;
         }
-        let base = DynResidue::new(&signature, DynResidueParams::new(&modulus));
-        let mut power = base;
-        for bit in (0..exponent.ilog2()).rev() {
-            power = power.square();
-            if exponent >> bit & 1 == 1 {
-                power = power.mul(&base);
-            }
-        }
+        let modulus = NonZero::new(modulus).into_option()?;
         Some(Opened {
-            number: power.retrieve().to_be_bytes(),
+            number: power(&signature, exponent, &modulus),
             bits,
         })
     }
@@ -181,6 +173,20 @@ impl Opened {
         let start = LENGTH_MAX.saturating_sub(self.bits.div_ceil(8));
         self.number.get(start..).unwrap_or_default()
     }
+}
+
+/// A number to the power of an exponent, in whole bytes.
+fn power(base: &U4096, exponent: u64, modulus: &NonZero<U4096>) -> [u8; LENGTH_MAX] {
+    let mut power = *base;
+    for bit in (0..exponent.ilog2()).rev() {
+        power = power.square_mod_vartime(modulus);
+        if exponent >> bit & 1 == 1 {
+            power = power.mul_mod_vartime(base, modulus);
+        }
+    }
+    let mut bytes = [0; LENGTH_MAX];
+    bytes.copy_from_slice(power.to_be_bytes().as_ref());
+    bytes
 }
 
 /// A number of at most 4096 bits, and how many bytes it takes without zeros before it.

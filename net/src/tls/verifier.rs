@@ -19,8 +19,8 @@ use crate::sntp::Utc;
 
 /// How many CAs are looked at.
 const CAS_MAX: usize = 8;
-/// How many certificates a broker may show beside its own.
-const INTERMEDIATES_MAX: usize = 6;
+/// How many certificates a broker may show beside its own. Each takes some of the stack.
+const INTERMEDIATES_MAX: usize = 4;
 /// What is signed to show that one has the key (RFC 8446, section 4.4.3), before the hash.
 const CONTEXT: &[u8; 34] = b"TLS 1.3, server CertificateVerify\0";
 

@@ -1,13 +1,16 @@
 //! Whom the firmware trusts: TLS on the virtual microcontroller in QEMU, against mosquitto, and
 //! against brokers that do what mosquitto never would.
 
-mod pki;
 mod scripted;
 
 use std::fs;
 use std::time::{Duration, Instant};
 
 use monster_scenarios::broker::{Mosquitto, Setup, Tls};
+use monster_scenarios::certificates::rcgen::{
+    self, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose, SanType,
+};
+use monster_scenarios::certificates::{HOST, Identity, Kind, broker, ca, valid};
 use monster_scenarios::device::{Board, Device, Options};
 use monster_scenarios::names::Names;
 use monster_scenarios::observer::Observer;
@@ -16,9 +19,7 @@ use monster_scenarios::publisher::Publish;
 use monster_scenarios::scratch::Folder;
 use monster_scenarios::time_server::{Manner, TimeServer};
 use monster_scenarios::virt::Virt;
-use rcgen::{ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose, SanType};
 
-use pki::{Identity, Kind, broker, ca, valid};
 use scripted::{Manners, Scripted};
 
 /// How long a device may take to connect, or to say why it does not: many run at once.
@@ -44,7 +45,7 @@ fn a_broker_with_a_certificate_of_the_ca_is_talked_to_in_both_directions() {
 
 #[test]
 fn keys_may_be_of_every_kind_and_cas_in_between() {
-    for kind in [Kind::P384, Kind::Rsa] {
+    for kind in [Kind::P384, Kind::Rsa(2048), Kind::Rsa(4096)] {
         let root = Identity::root(kind);
         let between = root.signs(kind, ca("Between"));
         let leaf = between.signs(kind, broker());
@@ -55,8 +56,8 @@ fn keys_may_be_of_every_kind_and_cas_in_between() {
 
 #[test]
 fn one_of_many_cas_is_enough() {
-    let cas = [Kind::P256, Kind::P384, Kind::Rsa].map(Identity::root);
-    let mosquitto = mosquitto(cas[1].signs(Kind::Rsa, broker()).tls(&[]));
+    let cas = [Kind::P256, Kind::P384, Kind::Rsa(2048)].map(Identity::root);
+    let mosquitto = mosquitto(cas[1].signs(Kind::Rsa(2048), broker()).tls(&[]));
     let trial = Trial {
         ca: Some(cas.iter().map(|ca| &*ca.pem).collect()),
         ..Trial::of(&cas[0])
@@ -165,7 +166,7 @@ fn a_server_s_certificate_is_no_ca_s() {
 
 #[test]
 fn whoever_shows_a_certificate_without_having_its_key_is_refused() {
-    for kind in [Kind::P256, Kind::Rsa] {
+    for kind in [Kind::P256, Kind::Rsa(2048)] {
         let root = Identity::root(Kind::P256);
         let shown = root.signs(kind, broker());
         let has = root.signs(kind, broker());
@@ -280,7 +281,7 @@ impl Trial {
         let (time, folder) = (TimeServer::start(self.time), Folder::new());
         let names = self.host.map(|host| {
             let names = Names::start();
-            names.add(host, pki::HOST);
+            names.add(host, HOST);
             names
         });
         let host = self.host.unwrap_or("127.0.0.1");

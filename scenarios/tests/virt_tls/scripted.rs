@@ -5,13 +5,12 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 
+use monster_scenarios::certificates::Identity;
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, ServerConnection};
-
-use crate::pki::Identity;
 
 /// What it does beside the handshake.
 #[derive(Clone, Copy, Debug)]

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{RAM_KIB, firmware, image, prepared};
-use crate::command::{Failed, root};
+use crate::command::{Failed, cargo, root};
 use crate::packages;
 
 /// How large the firmware may be, in bytes: what the machine's linker script gives it.
@@ -28,14 +28,16 @@ const ID: &str = "figures";
 /// How long anything may take before it is given up.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Measures the firmware that was built last.
+/// Measures the firmware, with TLS and without.
 pub fn print() -> Result<(), Failed> {
     packages::install()?;
-    let elf = fs::read(firmware()).map_err(said)?;
-    let image = image::loaded(&elf).map_or(0, |bytes| bytes.len());
-
     let broker = Broker::start()?;
     let state = root().join("target/virt-figures");
+    super::build_with(" --no-default-features")?;
+    let without = Size::measure(&state, &broker)?;
+    super::build()?;
+    let with = Size::measure(&state, &broker)?;
+
     let _ = fs::remove_dir_all(&state);
     let mut starts = Vec::new();
     for _ in 0..STARTS {
@@ -55,39 +57,77 @@ pub fn print() -> Result<(), Failed> {
         .unwrap_or(PATIENCE);
 
     let (machine, ..) = Machine::start(&state, &broker)?;
-    broker.exercise()?;
-    let memory = machine.memory(&state)?;
     let before = machine.cpu()?;
     thread::sleep(IDLE);
     let idle = (machine.cpu()? - before) / IDLE.as_secs_f64() * 100.0;
     drop(machine);
 
-    let [statics, stack] = memory;
     let ram = usize::try_from(RAM_KIB).unwrap_or(0) * 1024;
-    println!("| the board in QEMU | | allowed |");
-    println!("|---|--:|--:|");
-    println!("| image in flash | {image} bytes | {IMAGE} |");
-    println!("| RAM: statics | {statics} bytes | |");
-    println!("| RAM: deepest stack | {stack} bytes | |");
-    println!("| RAM in all | {} bytes | {ram} |", statics + stack);
+    println!("| the board in QEMU | with TLS | without | allowed |");
+    println!("|---|--:|--:|--:|");
+    for (what, figure, allowed) in [
+        (
+            "image in flash",
+            (|size| size.image) as fn(&Size) -> _,
+            Some(IMAGE),
+        ),
+        ("RAM: statics", |size| size.statics, None),
+        (
+            "RAM: deepest stack, TLS not in use",
+            |size| size.stack,
+            None,
+        ),
+        ("RAM in all", Size::ram, Some(ram)),
+    ] {
+        let allowed = allowed.map_or_else(String::new, |bytes| bytes.to_string());
+        let (with, without) = (figure(&with), figure(&without));
+        println!("| {what} | {with} bytes | {without} bytes | {allowed} |");
+    }
     println!(
-        "| start of QEMU to connected and subscribed | {} ms | {CONNECTED_MS} |",
+        "| start of QEMU to connected and subscribed | {} ms | | {CONNECTED_MS} |",
         connected.as_millis()
     );
     println!(
-        "| start of QEMU to the first heartbeat | {} ms | {HEARTBEAT_MS} |",
+        "| start of QEMU to the first heartbeat | {} ms | | {HEARTBEAT_MS} |",
         heartbeat.as_millis()
     );
-    println!("| idle, of a core | {idle:.3} % | {IDLE_PERCENT} |");
-    let good = image <= IMAGE
-        && statics + stack <= ram
+    println!("| idle, of a core | {idle:.3} % | | {IDLE_PERCENT} |\n");
+    let good = [&with, &without]
+        .iter()
+        .all(|size| size.image <= IMAGE && size.ram() <= ram)
         && connected.as_millis() <= CONNECTED_MS
         && heartbeat.as_millis() <= HEARTBEAT_MS
         && idle <= IDLE_PERCENT;
-    if good {
-        Ok(())
-    } else {
-        Err(Failed::Advice("a figure is above what is allowed".into()))
+    if !good {
+        return Err(Failed::Advice("a figure is above what is allowed".into()));
+    }
+    cargo("run --quiet --package monster-scenarios --bin tls").run()
+}
+
+/// What a firmware takes, in bytes.
+struct Size {
+    image: usize,
+    statics: usize,
+    stack: usize,
+}
+
+impl Size {
+    /// That of the firmware that was built last.
+    fn measure(state: &Path, broker: &Broker) -> Result<Self, Failed> {
+        let elf = fs::read(firmware()).map_err(said)?;
+        let _ = fs::remove_dir_all(state);
+        let (machine, ..) = Machine::start(state, broker)?;
+        broker.exercise()?;
+        let [statics, stack] = machine.memory(state)?;
+        Ok(Size {
+            image: image::loaded(&elf).map_or(0, |bytes| bytes.len()),
+            statics,
+            stack,
+        })
+    }
+
+    fn ram(&self) -> usize {
+        self.statics + self.stack
     }
 }
 
@@ -170,6 +210,7 @@ impl Machine {
             ),
             ("id", ID.to_owned()),
             ("log.level", "debug".to_owned()),
+            ("time.server", String::new()),
         ];
         let settings = settings.map(|(key, value)| (key.to_owned(), value));
         let mut command = prepared(state, &settings, None)?;

@@ -4,26 +4,32 @@ use std::net::Ipv4Addr;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use monster_scenarios::broker::Tls;
-use monster_scenarios::process::need;
+pub use rcgen;
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_RSA_SHA256, SanType,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_RSA_SHA256, SanType,
 };
+
+use crate::broker::Tls;
+use crate::process::need;
 
 /// This computer, as the machine in QEMU sees it.
 pub const HOST: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// A kind of key.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub enum Kind {
+    /// ECDSA with the curve P-256.
     P256,
+    /// ECDSA with the curve P-384.
     P384,
-    Rsa,
+    /// RSA, of so many bits.
+    Rsa(u16),
 }
 
 /// A certificate and its key.
+#[derive(Debug)]
 pub struct Identity {
     params: CertificateParams,
     key: KeyPair,
@@ -87,7 +93,7 @@ pub fn broker() -> CertificateParams {
     let mut params = named("broker");
     params.subject_alt_names = vec![SanType::IpAddress(HOST.into())];
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params
 }
 
@@ -120,15 +126,15 @@ fn key(kind: Kind) -> KeyPair {
     let generated = match kind {
         Kind::P256 => KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256),
         Kind::P384 => KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384),
-        Kind::Rsa => KeyPair::from_pkcs8_pem_and_sign_algo(&rsa_key(), &PKCS_RSA_SHA256),
+        Kind::Rsa(bits) => KeyPair::from_pkcs8_pem_and_sign_algo(&rsa_key(bits), &PKCS_RSA_SHA256),
     };
     generated.expect("a key")
 }
 
-fn rsa_key() -> String {
+fn rsa_key(bits: u16) -> String {
     let made = Command::new(need("openssl"))
         .args(["genpkey", "-quiet", "-algorithm", "RSA"])
-        .args(["-pkeyopt", "rsa_keygen_bits:2048"])
+        .args(["-pkeyopt", &format!("rsa_keygen_bits:{bits}")])
         .output()
         .expect("openssl runs");
     assert!(made.status.success(), "openssl failed: {made:?}");
