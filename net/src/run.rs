@@ -86,6 +86,10 @@ pub async fn run<B: Board, F: NorFlash>(
         if let Err(error) = read {
             B::log(LogLevel::Error, format_args!("broker.ca: {error}"));
         }
+        if !start.settings.broker.cert.as_str().is_empty() {
+            let none = format_args!("broker.cert: boards show no certificate of their own");
+            B::log(LogLevel::Warn, none);
+        }
         tls
     };
     let means = Means {

@@ -28,8 +28,10 @@ const WRITTEN: u64 = 1_767_225_600;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 /// The wait after the first failure; it doubles with each further one.
 const RETRY_FIRST: Duration = Duration::from_secs(1);
-/// The longest wait after a failure; at once, if the server says that it is asked too much.
-const RETRY_MAX: Duration = Duration::from_secs(1024);
+/// The longest wait after a failure.
+const RETRY_MAX: Duration = Duration::from_secs(64);
+/// The wait after the server said that it does not want to be asked.
+const REFUSED: Duration = Duration::from_secs(1024);
 /// How long a time is trusted: by then a crystal is a few seconds off.
 const AGAIN: Duration = Duration::from_secs(24 * 3600);
 /// A packet, and what may come with it.
@@ -56,15 +58,13 @@ pub(crate) async fn run<B: Board>(
                 Timer::after(AGAIN).await;
             }
             Err(error) => {
-                if error.is_refusal() {
-                    wait = RETRY_MAX;
-                }
-                let seconds = wait.as_secs();
+                let pause = if error.is_refusal() { REFUSED } else { wait };
+                let seconds = pause.as_secs();
                 B::log(
                     LogLevel::Warn,
                     format_args!("no time from {server}: {error}; asking again in {seconds} s"),
                 );
-                Timer::after(wait).await;
+                Timer::after(pause).await;
                 wait = (wait * 2).min(RETRY_MAX);
             }
         }
