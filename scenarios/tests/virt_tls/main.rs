@@ -1,6 +1,7 @@
 //! Whom the firmware trusts: TLS on the virtual microcontroller in QEMU, against mosquitto, and
 //! against brokers that do what mosquitto never would.
 
+mod anonymous;
 mod scripted;
 
 use std::fs;
@@ -174,6 +175,13 @@ fn whoever_shows_a_certificate_without_having_its_key_is_refused() {
         let why = "not trusted: it does not have the key to its certificate";
         Trial::of(&root).is_refused(scripted.port(), why);
     }
+}
+
+#[test]
+fn a_whole_handshake_without_a_certificate_is_no_proof() {
+    let root = Identity::root(Kind::P256);
+    let why = "not trusted: it shows no certificate";
+    Trial::of(&root).is_refused(anonymous::listen(), why);
 }
 
 #[test]
