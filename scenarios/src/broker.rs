@@ -33,6 +33,8 @@ pub struct Tls {
     pub certificates: String,
     /// The private key to it, as PEM.
     pub key: String,
+    /// The CA from which it wants a certificate of everybody, as PEM.
+    pub clients: Option<String>,
 }
 
 /// A mosquitto on a loopback port of its own. It ends when this value is dropped.
@@ -157,6 +159,11 @@ impl Mosquitto {
                 certificates.display(),
                 key.display()
             );
+            if let Some(ca) = &tls.clients {
+                let clients = folder.join("clients.pem");
+                fs::write(&clients, ca).expect("the broker's folder is writable");
+                config += &format!("cafile {}\nrequire_certificate true\n", clients.display());
+            }
         }
         // Where the tests run as root, mosquitto would become a user who cannot read this folder.
         if rustix::process::geteuid().is_root() {

@@ -76,6 +76,7 @@ impl Identity {
         Tls {
             certificates: [&*self.pem].into_iter().chain(above).collect(),
             key: self.key.serialize_pem(),
+            clients: None,
         }
     }
 }

@@ -208,6 +208,17 @@ fn a_broker_with_only_tls_1_2_is_told_apart() {
 }
 
 #[test]
+fn a_broker_that_wants_a_certificate_of_the_device_is_told_apart() {
+    let root = Identity::root(Kind::P256);
+    let mosquitto = mosquitto(Tls {
+        clients: Some(root.pem.clone()),
+        ..root.signs(Kind::P256, broker()).tls(&[])
+    });
+    let why = "the broker ended TLS with an alert; it may want a certificate";
+    Trial::of(&root).is_refused(mosquitto.tls_port(), why);
+}
+
+#[test]
 fn what_an_outsider_puts_into_the_connection_ends_it_and_nothing_else() {
     let root = Identity::root(Kind::P256);
     let leaf = root.signs(Kind::P256, broker());
