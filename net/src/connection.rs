@@ -67,11 +67,31 @@ impl Buffers {
     }
 }
 
-/// What connections need beside their buffers.
+/// What connections need.
 pub(crate) struct Means<'b> {
+    tcp: &'b mut TcpBuffers,
+    above: Above<'b>,
+}
+
+/// The same, above TCP.
+struct Above<'b> {
+    chunks: &'b mut Chunks,
     #[cfg(feature = "tls")]
-    pub tls: Tls<'b>,
-    pub buffers: &'b mut ConnectionBuffers,
+    tls: Tls<'b>,
+}
+
+impl<'b> Means<'b> {
+    pub fn new(
+        ConnectionBuffers { tcp, chunks }: &'b mut ConnectionBuffers,
+        #[cfg(feature = "tls")] tls: Tls<'b>,
+    ) -> Self {
+        let above = Above {
+            chunks,
+            #[cfg(feature = "tls")]
+            tls,
+        };
+        Means { tcp, above }
+    }
 }
 
 /// What the device wants of its connection.
@@ -96,20 +116,8 @@ async fn serve(shared: &Shared<'_>, stack: Stack<'_>, mut means: Means<'_>) {
             Wanted::Gone => return,
             Wanted::Closed => shared.wanted.wait().await,
             Wanted::Open => {
-                let Means {
-                    buffers: ConnectionBuffers { tcp, chunks },
-                    #[cfg(feature = "tls")]
-                    tls,
-                } = &mut means;
-                let mut socket = tcp::socket(stack, tcp);
-                let dialogue = dialogue(
-                    shared,
-                    stack,
-                    &mut socket,
-                    chunks,
-                    #[cfg(feature = "tls")]
-                    tls,
-                );
+                let mut socket = tcp::socket(stack, means.tcp);
+                let dialogue = dialogue(shared, stack, &mut socket, &mut means.above);
                 let next = match select(shared.wanted.wait(), dialogue).await {
                     Either::First(next) => next,
                     Either::Second(()) => Wanted::Closed,
@@ -146,20 +154,11 @@ async fn dialogue(
     shared: &Shared<'_>,
     stack: Stack<'_>,
     socket: &mut TcpSocket<'_>,
-    chunks: &mut Chunks,
-    #[cfg(feature = "tls")] tls: &mut Tls<'_>,
+    above: &mut Above<'_>,
 ) {
-    let result = converse(
-        shared,
-        stack,
-        socket,
-        chunks,
-        #[cfg(feature = "tls")]
-        tls,
-    );
     let mut reason = String::<REASON_MAX>::new();
     // A reason that is cut is better than none.
-    match result.await {
+    match converse(shared, stack, socket, above).await {
         Ok(ended) => {
             let _ = write!(reason, "{ended}");
             shared.tell(Input::Closed(&reason));
@@ -175,14 +174,13 @@ async fn converse(
     shared: &Shared<'_>,
     stack: Stack<'_>,
     socket: &mut TcpSocket<'_>,
-    chunks: &mut Chunks,
-    #[cfg(feature = "tls")] tls: &mut Tls<'_>,
+    above: &mut Above<'_>,
 ) -> Result<Ended, OpenError> {
     let broker = Broker::of(shared).ok_or(OpenError::NoBroker)?;
     #[cfg(feature = "tls")]
     let trust = match broker.scheme {
         Scheme::Mqtt => None,
-        Scheme::Mqtts => Some(tls.prepare(&broker.host, &shared.clock).await?),
+        Scheme::Mqtts => Some(above.tls.prepare(&broker.host, &shared.clock).await?),
     };
     #[cfg(not(feature = "tls"))]
     if broker.scheme == Scheme::Mqtts {
@@ -195,14 +193,14 @@ async fn converse(
     #[cfg(feature = "tls")]
     if let Some(trust) = trust {
         let line = Line::new(socket);
-        let mut stream = tls.open(Link(&line), trust).await?;
+        let mut stream = above.tls.open(Link(&line), trust).await?;
         shared.tell(Input::Connected { ip });
         let (reader, writer) = stream.split();
-        return Ok(transfer(shared, reader, writer, chunks).await);
+        return Ok(transfer(shared, reader, writer, above.chunks).await);
     }
     shared.tell(Input::Connected { ip });
     let (reader, writer) = socket.split();
-    Ok(transfer(shared, reader, writer, chunks).await)
+    Ok(transfer(shared, reader, writer, above.chunks).await)
 }
 
 /// The broker that is set.

@@ -80,23 +80,11 @@ pub async fn run<B: Board, F: NorFlash>(
         connection,
         ..
     } = buffers;
-    #[cfg(feature = "tls")]
-    let tls = {
-        let (tls, read) = Tls::new(&mut buffers.tls, board.entropy(), store).await;
-        if let Err(error) = read {
-            B::log(LogLevel::Error, format_args!("broker.ca: {error}"));
-        }
-        if !start.settings.broker.cert.as_str().is_empty() {
-            let none = format_args!("broker.cert: boards show no certificate of their own");
-            B::log(LogLevel::Warn, none);
-        }
-        tls
-    };
-    let means = Means {
+    let means = Means::new(
+        connection,
         #[cfg(feature = "tls")]
-        tls,
-        buffers: connection,
-    };
+        Tls::new::<B, F>(&mut buffers.tls, board.entropy(), store, &start.settings).await,
+    );
     let id = start.id.clone();
     let device = Device::new(start, receive, send, now());
     let shared = Shared::new(device);

@@ -24,6 +24,8 @@ use embedded_tls::{
     TlsReader, TlsVerifier, TlsWriter,
 };
 use heapless::Vec;
+use monster::settings::Settings;
+use monster::settings::value::LogLevel;
 use monster_store::{BLOB_MAX, Name, Store};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{CryptoRngCore, SeedableRng};
@@ -31,6 +33,7 @@ use rustls_pki_types::ServerName;
 
 use crate::clock::Clock;
 use crate::connection::{CHUNK, Ended};
+use crate::run::Board;
 use guard::RECORD_MAX;
 pub(crate) use link::{Line, Link};
 use verifier::{Refusal, Verifier};
@@ -70,21 +73,26 @@ pub(crate) struct Tls<'b> {
 }
 
 impl<'b> Tls<'b> {
-    /// Takes the CAs out of the store. `entropy` is true chance that nobody else has.
-    ///
-    /// # Errors
-    /// Why the CAs cannot be read; then none are trusted.
-    pub async fn new<F: NorFlash>(
+    /// Takes the CAs out of the store; if they cannot be read, the log says so, and none are trusted.
+    /// `entropy` is true chance that nobody else has.
+    pub async fn new<B: Board, F: NorFlash>(
         buffers: &'b mut TlsBuffers,
         entropy: Option<[u8; 32]>,
         store: &mut Store<F>,
-    ) -> (Self, Result<(), CaError>) {
-        let read = load_cas(buffers, store).await;
-        if read.is_err() {
+        settings: &Settings,
+    ) -> Self {
+        if let Err(error) = load_cas(buffers, store).await {
+            B::log(LogLevel::Error, format_args!("broker.ca: {error}"));
             buffers.cas.clear();
         }
-        let random = entropy.map(ChaCha20Rng::from_seed);
-        (Tls { buffers, random }, read)
+        if !settings.broker.cert.as_str().is_empty() {
+            let none = "broker.cert: boards show no certificate of their own";
+            B::log(LogLevel::Warn, format_args!("{none}"));
+        }
+        Tls {
+            buffers,
+            random: entropy.map(ChaCha20Rng::from_seed),
+        }
     }
 
     /// Finds out by what a broker of this name or address is judged.
