@@ -54,3 +54,55 @@ fn certificates(path: &Path) -> Result<Vec<u8>, Failed> {
     }
     Ok(der)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PEM: &str = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+    /// The same.
+    const DER: [u8; 2] = [0x30, 0];
+
+    fn kept(name: &str, content: &[u8]) -> Result<ForBoard, Failed> {
+        let folder = std::env::temp_dir();
+        let path = folder.join(format!("monster-ca-{name}-{}", std::process::id()));
+        fs::write(&path, content).unwrap();
+        let settings = vec![
+            ("id".into(), "a1".into()),
+            ("broker.ca".into(), path.to_str().unwrap().into()),
+        ];
+        let kept = ForBoard::new(settings);
+        fs::remove_file(&path).unwrap();
+        kept
+    }
+
+    #[test]
+    fn a_board_keeps_what_is_in_the_file_and_the_file_s_name() {
+        for (content, ca) in [
+            (PEM.as_bytes(), &DER[..]),
+            (PEM.repeat(2).as_bytes(), &DER.repeat(2)),
+            (&DER, &DER),
+        ] {
+            let kept = kept("kept", content).unwrap();
+            assert_eq!(kept.ca.as_deref(), Some(ca));
+            let name = &kept.settings[1].1;
+            assert!(name.starts_with("monster-ca-kept-"), "{name}");
+        }
+        let without = ForBoard::new(vec![("broker.ca".into(), String::new())]).unwrap();
+        assert_eq!(without.ca, None);
+    }
+
+    #[test]
+    fn a_file_without_a_certificate_or_with_too_much_is_refused_by_its_name() {
+        let long = PEM.repeat(BLOB_MAX / DER.len() + 1);
+        for content in ["", "not a certificate", &PEM.replace('A', "!"), &long] {
+            let refused = kept("refused", content.as_bytes()).err().unwrap();
+            assert!(
+                refused.to_string().contains("monster-ca-refused-"),
+                "{refused}"
+            );
+        }
+        let missing = vec![("broker.ca".into(), "/no/such/file".into())];
+        assert!(ForBoard::new(missing).is_err());
+    }
+}
