@@ -1,7 +1,7 @@
 //! What a Monster device must do with a real broker, and a harness to show it: the same scenarios for every board.
 //!
 //! A scenario is a function of a [`World`](world::World), which makes devices of any [`Board`](device::Board) and
-//! brokers to go with them. [`table`] lists them all; `tests/scenarios.rs` plays each on each of the [`boards`], and
+//! brokers to go with them. [`table`] lists them all; `tests/scenarios.rs` plays each on each of the [boards](table::BOARDS), and
 //! prints one table. The next board needs a `Board`, and a place in that list.
 //!
 //! The peers are not ours: Debian's mosquitto ([`broker`]), its clients ([`publisher`], [`observer`]), and, for what
