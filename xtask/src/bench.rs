@@ -4,11 +4,13 @@
 //! machine is doing.
 
 mod run;
+mod time;
 
 use std::collections::BTreeMap;
 
 use crate::command::{Failed, cargo, program};
 use crate::packages;
+use crate::readme;
 use crate::record::{Record, Verdict};
 
 /// A program that does the works.
@@ -106,11 +108,11 @@ pub struct Options {
     /// Print where umqtt's instructions go, by function and file.
     #[arg(long)]
     functions: bool,
-    /// Measure the time, too: on one CPU, the fastest of several runs.
-    #[arg(long)]
-    time: bool,
-    /// Write umqtt's figures down as those that later ones are held against.
-    #[arg(long)]
+    /// Measure umqtt alone, and nothing but what is held against its record.
+    #[arg(long, conflicts_with_all = ["client", "record"])]
+    gate: bool,
+    /// Write the figures down as those that later ones are held against, and into the README.
+    #[arg(long, conflicts_with = "client")]
     record: bool,
 }
 
@@ -119,21 +121,18 @@ struct Row {
     client: &'static Client,
     instructions: f64,
     syscalls: f64,
-    /// Messages a second.
-    rate: Option<f64>,
 }
 
 /// Measures, prints, and fails if a figure of umqtt is worse than its record.
 pub fn bench(options: Options) -> Result<(), Failed> {
     install()?;
+    let only = match options.gate {
+        true => Some(CLIENTS[0].name),
+        false => options.client.as_deref(),
+    };
     let clients: Vec<&Client> = CLIENTS
         .iter()
-        .filter(|client| {
-            options
-                .client
-                .as_ref()
-                .is_none_or(|name| name == client.name)
-        })
+        .filter(|client| only.is_none_or(|name| name == client.name))
         .collect();
     build(&clients)?;
 
@@ -141,12 +140,12 @@ pub fn bench(options: Options) -> Result<(), Failed> {
     for work in &WORKS {
         for client in &clients {
             eprintln!("{}: {}", client.name, work.name);
-            rows.push(measure(work, client, options.time)?);
+            rows.push(measure(work, client)?);
         }
     }
     match options.json {
         true => print_json(&rows),
-        false => print_table(&rows, &clients),
+        false => print_table(&rows),
     }
     let ours: Vec<&Row> = rows
         .iter()
@@ -160,7 +159,23 @@ pub fn bench(options: Options) -> Result<(), Failed> {
             print_functions(row.work, row.client)?;
         }
     }
-    gate(&ours, options.record)
+    let compiler = compiler()?;
+    if !options.json && !options.gate {
+        let timings = time::measure(&clients)?;
+        time::print(&timings);
+        if options.record {
+            time::record(&timings, &compiler)?;
+        }
+    }
+    if options.record {
+        let mut record = Record::read(RECORD);
+        for row in &rows {
+            record.note(&row.key(&compiler), row.figures());
+        }
+        record.write(HEADER)?;
+        readme::write("bench", &compiler, &readme(&compiler)?)?;
+    }
+    gate(&ours, &compiler)
 }
 
 /// Installs what the clients are built with and measured by.
@@ -169,8 +184,10 @@ pub fn install() -> Result<(), Failed> {
 }
 
 fn build(clients: &[&Client]) -> Result<(), Failed> {
+    let raw = &CLIENTS[1];
     let packages = clients
         .iter()
+        .chain([&raw])
         .flat_map(|client| ["--package", client.package]);
     cargo("build --quiet --locked --release --package responder")
         .args(packages)
@@ -180,7 +197,7 @@ fn build(clients: &[&Client]) -> Result<(), Failed> {
         .map(drop)
 }
 
-fn measure(work: &'static Work, client: &'static Client, time: bool) -> Result<Row, Failed> {
+fn measure(work: &'static Work, client: &'static Client) -> Result<Row, Failed> {
     let window = work.window.min(client.in_flight);
     let run = |count| run::Run {
         client: client.package,
@@ -194,10 +211,6 @@ fn measure(work: &'static Work, client: &'static Client, time: bool) -> Result<R
         client,
         instructions: per_message(run(SHORT).instructions()?, run(LONG).instructions()?),
         syscalls: per_message(run(SHORT).syscalls()?, run(LONG).syscalls()?),
-        rate: match time {
-            true => run::rate(run)?,
-            false => None,
-        },
     })
 }
 
@@ -218,42 +231,88 @@ fn print_json(rows: &[Row]) {
     println!("[{}]", lines.join(",\n "));
 }
 
-fn print_table(rows: &[Row], clients: &[&Client]) {
-    let titles: Vec<&str> = WORKS.iter().map(|work| work.title).collect();
+fn print_table(rows: &[Row]) {
     println!("\nInstructions and system calls per message:\n");
-    table(&titles, clients, |client, work| {
-        let row = find(rows, client, work)?;
-        let syscalls = format!("{:.2}", row.syscalls.max(0.0));
-        let syscalls = syscalls.trim_end_matches('0').trim_end_matches('.');
-        Some(format!("{:.0} / {syscalls}", row.instructions))
-    });
-    if rows.iter().any(|row| row.rate.is_some()) {
-        println!("\nMessages a second, client and server on one CPU:\n");
-        table(&titles, clients, |client, work| {
-            Some(format!("{:.0}", find(rows, client, work)?.rate?))
-        });
-    }
+    print!("{}", table(rows));
     println!(
         "\nPayload of 64 bytes, buffers of 4 KiB, one connection over loopback. minimq has at most \
          8 in flight."
     );
 }
 
-fn table(titles: &[&str], clients: &[&Client], cell: impl Fn(&Client, &Work) -> Option<String>) {
-    println!("| | {} |", titles.join(" | "));
-    println!("|---{}|", "|--:".repeat(titles.len()));
-    for client in clients {
-        let cells: Vec<String> = WORKS
-            .iter()
-            .map(|work| cell(client, work).unwrap_or_default())
-            .collect();
-        println!("| {} | {} |", client.name, cells.join(" | "));
+fn table(rows: &[Row]) -> String {
+    let titles: Vec<&str> = WORKS.iter().map(|work| work.title).collect();
+    let mut text = format!("| | {} |\n", titles.join(" | "));
+    text.push_str(&format!("|---{}|\n", "|--:".repeat(titles.len())));
+    for client in &CLIENTS {
+        let mut cells = Vec::new();
+        for work in &WORKS {
+            if let Some(row) = find(rows, client, work) {
+                let syscalls = format!("{:.2}", row.syscalls.max(0.0));
+                let syscalls = syscalls.trim_end_matches('0').trim_end_matches('.');
+                let instructions = grouped(row.instructions);
+                cells.push(format!("{instructions} / {syscalls}"));
+            }
+        }
+        if !cells.is_empty() {
+            let name = emphasized(client.name);
+            text.push_str(&format!("| {name} | {} |\n", cells.join(" | ")));
+        }
     }
+    text
+}
+
+/// Ours stands out.
+fn emphasized(client: &str) -> String {
+    match client == CLIENTS[0].name {
+        true => format!("**{client}**"),
+        false => client.to_owned(),
+    }
+}
+
+/// A whole number, with commas.
+pub fn grouped(figure: f64) -> String {
+    let digits = format!("{figure:.0}");
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 fn find<'r>(rows: &'r [Row], client: &Client, work: &Work) -> Option<&'r Row> {
     rows.iter()
         .find(|row| row.client.name == client.name && row.work.name == work.name)
+}
+
+/// The tables of what was written down.
+pub fn readme(compiler: &str) -> Result<String, Failed> {
+    let record = Record::read(RECORD);
+    let mut rows = Vec::new();
+    for client in &CLIENTS {
+        for work in &WORKS {
+            let mut row = Row {
+                work,
+                client,
+                instructions: 0.0,
+                syscalls: 0.0,
+            };
+            let unknown = || Failed::Advice(format!("{RECORD} has no {}", row.key(compiler)));
+            let [instructions, syscalls] = record.find(&row.key(compiler)).ok_or_else(unknown)?;
+            row.instructions = instructions;
+            row.syscalls = syscalls;
+            rows.push(row);
+        }
+    }
+    Ok(format!(
+        "\nInstructions and system calls per message, in user space on x86-64:\n\n{}\nMessages a second, \
+         and the time of a reply, client and server on one processor:\n\n{}\n",
+        table(&rows),
+        time::readme(compiler)
+    ))
 }
 
 fn print_targets(ours: &[&Row]) {
@@ -308,45 +367,55 @@ fn print_functions(work: &'static Work, client: &'static Client) -> Result<(), F
     Ok(())
 }
 
-fn gate(ours: &[&Row], write: bool) -> Result<(), Failed> {
+fn compiler() -> Result<String, Failed> {
     let version = program("rustc").args(["--version"]).output()?;
-    let compiler: Vec<&str> = version.split(' ').take(2).collect();
-    let compiler = compiler.join(" ");
-    let mut record = Record::read(RECORD);
-    let mut worse = Vec::new();
+    let words: Vec<&str> = version.split(' ').take(2).collect();
+    Ok(words.join(" "))
+}
+
+impl Row {
+    fn key(&self, compiler: &str) -> String {
+        format!("{compiler},{},{}", self.work.name, self.client.name)
+    }
+
+    fn figures(&self) -> [f64; 2] {
+        let thousandths = (self.syscalls.max(0.0) * 1_000.0).round() / 1_000.0;
+        [self.instructions.round(), thousandths]
+    }
+}
+
+fn gate(ours: &[&Row], compiler: &str) -> Result<(), Failed> {
+    let record = Record::read(RECORD);
+    let mut wrong = Vec::new();
     for row in ours {
-        let key = format!("{compiler},{},{}", row.work.name, row.client.name);
-        let figures = [row.instructions.round(), thousandths(row.syscalls)];
-        if write {
-            record.note(&key, figures);
-        }
-        match record.judge(&key, figures) {
+        let name = row.work.name;
+        match record.judge(&row.key(compiler), row.figures()) {
             Verdict::Within => {}
-            Verdict::Unknown => eprintln!(
-                "{}: {RECORD} has no figures for {compiler}; `cargo xtask bench --record` writes \
-                 them down",
-                row.work.name
-            ),
-            Verdict::Worse(which, known, now) => worse.push(format!(
-                "{}: {now} {}, not {known}",
-                row.work.name,
+            Verdict::Unknown => eprintln!("{name}: {RECORD} has no figures for {compiler}"),
+            Verdict::Better => wrong.push(format!("{name}: better")),
+            Verdict::Worse(which, known, now) => wrong.push(format!(
+                "{name}: {now} {}, not {known}",
                 ["instructions", "system calls"][which]
             )),
         }
     }
-    if write {
-        record.write(HEADER)?;
-    }
-    if worse.is_empty() {
+    if wrong.is_empty() {
         return Ok(());
     }
     Err(Failed::Advice(format!(
-        "more per message than in {RECORD}:\n{}\nIf that is worth it, \
-         `cargo xtask bench --record` writes it down.",
-        worse.join("\n")
+        "not as in {RECORD}:\n{}\nIf that is worth it, `cargo xtask bench --record` writes it down.",
+        wrong.join("\n")
     )))
 }
 
-fn thousandths(figure: f64) -> f64 {
-    (figure.max(0.0) * 1_000.0).round() / 1_000.0
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_numbers_have_commas() {
+        assert_eq!(grouped(7.4), "7");
+        assert_eq!(grouped(1_234.0), "1,234");
+        assert_eq!(grouped(123_456_789.0), "123,456,789");
+    }
 }

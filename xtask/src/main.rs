@@ -6,6 +6,7 @@ mod command;
 mod esp32c3;
 mod lint;
 mod packages;
+mod readme;
 mod record;
 mod size;
 mod test;
@@ -61,6 +62,12 @@ enum Task {
     /// Measure what a message costs the MQTT client and its peers, in instructions and system
     /// calls; fail if the client got slower.
     Bench(bench::Options),
+    /// Check that the tables of the client's README are what `size` and `bench` wrote down.
+    Readme {
+        /// Make them so.
+        #[arg(long)]
+        write: bool,
+    },
     /// Run the firmware on a virtual microcontroller, in QEMU, against a broker on this computer.
     Virt(virt::Options),
     /// Build the firmware of the ESP32-C3 and its image, and print what they take; fail if it grew.
@@ -78,6 +85,7 @@ fn main() -> ExitCode {
         Task::Scenarios { more } => test::scenarios(&more),
         Task::Size(options) => size::size(options),
         Task::Bench(options) => bench::bench(options),
+        Task::Readme { write } => readme::readme(write),
         Task::Virt(options) => virt::virt(&options),
         Task::Esp32c3(options) => esp32c3::esp32c3(&options),
         Task::Flash(options) => esp32c3::flash(&options),

@@ -8,6 +8,9 @@ use crate::command::{Failed, root};
 /// What a figure may be larger than its record, in percent: compilers and machines differ a little.
 const MARGIN: f64 = 2.0;
 
+/// What it may be smaller, in percent, before it has to be written down anew.
+const GAIN: f64 = 5.0;
+
 /// And what it may be larger in any case, which is for figures near zero.
 const SLACK: f64 = 0.01;
 
@@ -23,6 +26,8 @@ pub enum Verdict {
     /// It was never written down.
     Unknown,
     Within,
+    /// So much smaller that it is to be written down: what is said of it is no longer true.
+    Better,
     /// Which of the figures, the first or the second; what it was, and what it is.
     Worse(usize, f64, f64),
 }
@@ -42,9 +47,15 @@ impl Record {
         }
     }
 
+    /// What was written down under `key`.
+    pub fn find(&self, key: &str) -> Option<[f64; 2]> {
+        let (_, figures) = self.lines.iter().find(|(name, _)| name == key)?;
+        Some(*figures)
+    }
+
     /// Compares what was measured under `key`.
     pub fn judge(&self, key: &str, figures: [f64; 2]) -> Verdict {
-        let Some((_, known)) = self.lines.iter().find(|(name, _)| name == key) else {
+        let Some(known) = self.find(key) else {
             return Verdict::Unknown;
         };
         let limit = |known: f64| known * (1.0 + MARGIN / 100.0) + SLACK;
@@ -55,6 +66,13 @@ impl Record {
             .find(|&(_, (&known, figure))| figure > limit(known));
         match worse {
             Some((which, (&known, figure))) => Verdict::Worse(which, known, figure),
+            None if known
+                .iter()
+                .zip(figures)
+                .any(|(&known, figure)| figure < known * (1.0 - GAIN / 100.0) - SLACK) =>
+            {
+                Verdict::Better
+            }
             None => Verdict::Within,
         }
     }
@@ -114,11 +132,23 @@ mod tests {
             record().judge("a,b", [103.0, 50.0]),
             Verdict::Worse(0, 100.0, 103.0)
         ));
+        // That the one got better is no excuse for the other.
         assert!(matches!(
             record().judge("a,b", [10.0, 51.5]),
             Verdict::Worse(1, 50.0, 51.5)
         ));
         assert!(matches!(record().judge("c", [0.0, 0.0]), Verdict::Unknown));
+    }
+
+    #[test]
+    fn a_figure_that_is_five_percent_smaller_is_to_be_written_down() {
+        assert!(matches!(
+            record().judge("a,b", [95.5, 50.0]),
+            Verdict::Within
+        ));
+        for better in [[94.0, 50.0], [100.0, 47.0]] {
+            assert!(matches!(record().judge("a,b", better), Verdict::Better));
+        }
     }
 
     #[test]

@@ -8,8 +8,10 @@ mod emulator;
 
 use std::path::PathBuf;
 
+use crate::bench::grouped;
 use crate::command::{Failed, program, root};
 use crate::packages;
+use crate::readme;
 use crate::record::{Record, Verdict};
 use crate::toolchain::Toolchain;
 
@@ -108,7 +110,10 @@ pub struct Options {
     /// Print the largest symbols of the program, too.
     #[arg(long)]
     symbols: bool,
-    /// Write the figures down as those that later ones are held against.
+    /// Measure on the first target alone, and nothing but what is held against its record.
+    #[arg(long, conflicts_with_all = ["record", "json"])]
+    gate: bool,
+    /// Write the figures down as those that later ones are held against, and into the README.
     #[arg(long)]
     record: bool,
 }
@@ -124,7 +129,11 @@ struct Row {
 
 /// Measures, prints, and fails if a figure is worse than its record.
 pub fn size(options: Options) -> Result<(), Failed> {
-    let mut needed: Vec<_> = MACHINES.iter().map(|machine| machine.package).collect();
+    let (machines, ways) = match options.gate {
+        true => (&MACHINES[..1], &WAYS[..1]),
+        false => (&MACHINES[..], &WAYS[..]),
+    };
+    let mut needed: Vec<_> = machines.iter().map(|machine| machine.package).collect();
     if options.symbols {
         needed.push(("llvm-nm", "llvm"));
     }
@@ -132,13 +141,14 @@ pub fn size(options: Options) -> Result<(), Failed> {
 
     let mut record = Record::read(RECORD);
     let mut rows = Vec::new();
-    for machine in &MACHINES {
+    let mut name = String::new();
+    for machine in machines {
         let toolchain = Toolchain::find(machine.target)?;
-        let name = toolchain.name()?;
+        name = toolchain.name()?;
         for features in &FEATURES {
             let built = build(&toolchain, machine.target, features)?;
             let without = elf::footprint(&built(BASELINE))?;
-            for way in WAYS {
+            for &way in ways {
                 let with = elf::footprint(&built(way))?;
                 let stack = emulator::stack_depth(machine.emulator, &built(way))?;
                 let (flash, ram) = (with.flash - without.flash, with.statics + stack);
@@ -163,6 +173,7 @@ pub fn size(options: Options) -> Result<(), Failed> {
     }
     if options.record {
         record.write(HEADER)?;
+        readme::write("size", &name, &readme(&name)?)?;
     }
     match options.json {
         true => print_json(&rows),
@@ -224,6 +235,9 @@ fn print_json(rows: &[Row]) {
 
 fn print_table(rows: &[Row]) {
     for machine in &MACHINES {
+        if rows.iter().all(|row| row.target != machine.target) {
+            continue;
+        }
         println!("\n{}\n", machine.target);
         println!("| | speaks | flash | RAM |\n|---|---|--:|--:|");
         for row in rows.iter().filter(|row| row.target == machine.target) {
@@ -263,8 +277,54 @@ fn against(figure: u32, target: u32) -> String {
     }
 }
 
+/// The table of what was written down.
+pub fn readme(toolchain: &str) -> Result<String, Failed> {
+    let record = Record::read(RECORD);
+    let [first, second] = &MACHINES;
+    let mut text = format!(
+        "\n| | speaks | {} | RAM | {} | RAM |\n|---|---|--:|--:|--:|--:|\n",
+        short(first),
+        short(second)
+    );
+    for features in &FEATURES {
+        let find = |machine: &Machine| {
+            let key = format!(
+                "{toolchain},{},{},{}",
+                machine.target, features.name, WAYS[0]
+            );
+            let unknown = || Failed::Advice(format!("{RECORD} has no {key}"));
+            let [flash, ram] = record.find(&key).ok_or_else(unknown)?;
+            Ok(format!("{} | {}", grouped(flash), grouped(ram)))
+        };
+        text.push_str(&format!(
+            "| **umqtt, {}** | {} | {} | {} |\n",
+            WAYS[0],
+            features.name.replace('+', " and "),
+            find(first)?,
+            find(second)?
+        ));
+    }
+    for (peer, same) in first.peers.iter().zip(second.peers) {
+        let figures = [peer.2, peer.3, same.2, same.3].map(|figure| grouped(figure.into()));
+        text.push_str(&format!(
+            "| {} | {} | {} |\n",
+            peer.0,
+            peer.1,
+            figures.join(" | ")
+        ));
+    }
+    text.push('\n');
+    Ok(text)
+}
+
+/// The name of a machine's target, without what goes without saying.
+fn short(machine: &Machine) -> &str {
+    let end = machine.target.find('-');
+    &machine.target[..end.unwrap_or(machine.target.len())]
+}
+
 fn gate(rows: &[Row]) -> Result<(), Failed> {
-    let mut worse = Vec::new();
+    let mut wrong = Vec::new();
     for row in rows {
         let what = format!("{}, {}, {}", row.target, row.features.name, row.way);
         match row.verdict {
@@ -273,18 +333,19 @@ fn gate(rows: &[Row]) -> Result<(), Failed> {
                 "{what}: {RECORD} has no figures for this toolchain; `cargo xtask size --record` \
                  writes them down"
             ),
-            Verdict::Worse(which, known, now) => worse.push(format!(
+            Verdict::Better => wrong.push(format!("{what}: better")),
+            Verdict::Worse(which, known, now) => wrong.push(format!(
                 "{what}: {now} bytes of {}, not {known}",
                 ["flash", "RAM"][which]
             )),
         }
     }
-    if worse.is_empty() {
+    if wrong.is_empty() {
         return Ok(());
     }
     Err(Failed::Advice(format!(
-        "larger than in {RECORD}:\n{}\nIf that is worth it, `cargo xtask size --record` writes it \
+        "not as in {RECORD}:\n{}\nIf that is worth it, `cargo xtask size --record` writes it \
          down.",
-        worse.join("\n")
+        wrong.join("\n")
     )))
 }

@@ -33,7 +33,14 @@ pub enum Work {
     ReceiveQos0,
     /// Receive it at QoS 0, and publish another at QoS 0 in reply.
     Reply,
+    /// Publish it at QoS 0, as many together as the client takes.
+    BatchQos0,
+    /// Publish it at QoS 1, [`BATCH`] together, which are acknowledged together.
+    BatchQos1,
 }
+
+/// Messages of QoS 1 that are published together.
+pub const BATCH: usize = 16;
 
 impl FromStr for Work {
     type Err = String;
@@ -45,12 +52,23 @@ impl FromStr for Work {
             "publish-qos1-16" => Work::PublishQos1(16),
             "receive-qos0" => Work::ReceiveQos0,
             "reply" => Work::Reply,
+            "batch-qos0" => Work::BatchQos0,
+            "batch-qos1" => Work::BatchQos1,
             _ => return Err(format!("there is no work named {name}")),
         })
     }
 }
 
 impl Work {
+    /// Messages in flight at once.
+    pub fn window(self) -> usize {
+        match self {
+            Work::PublishQos1(window) => window,
+            Work::BatchQos1 => BATCH,
+            _ => 1,
+        }
+    }
+
     /// Whether the client has to subscribe to [`COMMANDS`].
     pub fn receives(self) -> bool {
         matches!(self, Work::ReceiveQos0 | Work::Reply)

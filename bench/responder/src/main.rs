@@ -2,13 +2,15 @@
 //! client, in MQTT 3.1.1 or 5 as that asks for, and ends. It answers by rote and as fast as it can:
 //! what it costs is not measured.
 //!
+//! At the end it prints the nanoseconds from CONNACK to the last message, how many messages came, and the nanoseconds that half of the replies, and 99 of 100, took at most.
+//!
 //! Acknowledgements leave `WINDOW` at a time, so that a run does not depend on who was faster.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::exit;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use harness::{COMMANDS, PAYLOAD, Work, argument};
 
@@ -30,7 +32,42 @@ fn main() -> io::Result<()> {
     println!("{}", listener.local_addr()?.port());
     let (socket, _) = listener.accept()?;
     socket.set_nodelay(true)?;
-    responder.serve(socket)
+    let Responder { times, .. } = responder.serve(socket)?;
+    times.print();
+    Ok(())
+}
+
+/// When messages came.
+#[derive(Default)]
+struct Times {
+    /// CONNACK was sent.
+    start: Option<Instant>,
+    /// The last: when, and how many in all.
+    last: Option<(Instant, usize)>,
+    /// When a command was sent that was not replied to yet.
+    asked: Option<Instant>,
+    /// Nanoseconds that each reply took.
+    replies: Vec<u64>,
+}
+
+impl Times {
+    /// So many messages have come by now.
+    fn note(&mut self, received: usize) {
+        self.last = Some((Instant::now(), received));
+    }
+
+    fn print(mut self) {
+        let (Some(start), Some((end, received))) = (self.start, self.last) else {
+            return;
+        };
+        self.replies.sort_unstable();
+        let part = |percent: usize| {
+            let index = self.replies.len() * percent / 100;
+            self.replies.get(index).copied().unwrap_or_default()
+        };
+        let time = end.duration_since(start).as_nanos();
+        println!("{time} {received} {} {}", part(50), part(99));
+    }
 }
 
 struct Responder {
@@ -45,6 +82,7 @@ struct Responder {
     acknowledgements: Vec<u8>,
     /// What is to be sent.
     out: Vec<u8>,
+    times: Times,
 }
 
 impl Default for Responder {
@@ -57,19 +95,24 @@ impl Default for Responder {
             received: 0,
             acknowledgements: Vec::new(),
             out: Vec::new(),
+            times: Times::default(),
         }
     }
 }
 
 impl Responder {
-    fn serve(mut self, mut socket: TcpStream) -> io::Result<()> {
+    fn serve(mut self, mut socket: TcpStream) -> io::Result<Self> {
         let mut buffer = vec![0; 1 << 16];
         let mut end = 0;
         loop {
             let count = socket.read(&mut buffer[end..])?;
             if count == 0 {
-                return Ok(());
+                return Ok(self);
             }
+            if let Some(asked) = self.times.asked.take() {
+                self.times.replies.push(asked.elapsed().as_nanos() as u64);
+            }
+            let before = self.received;
             end += count;
             let mut start = 0;
             while let Some((header, length)) = frame(&buffer[start..end]) {
@@ -79,6 +122,12 @@ impl Responder {
             }
             buffer.copy_within(start..end, 0);
             end -= start;
+            if self.received > before {
+                self.times.note(self.received);
+            }
+            if self.work == Work::Reply && self.out.len() > PAYLOAD.len() {
+                self.times.asked = Some(Instant::now());
+            }
             socket.write_all(&self.out)?;
             self.out.clear();
         }
@@ -93,6 +142,7 @@ impl Responder {
                     false => &[0x20, 2, 0, 0],
                 };
                 self.out.extend(connack);
+                self.times.start = Some(Instant::now());
             }
             3 => self.message(first, body),
             8 => {

@@ -4,20 +4,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
-use std::time::Instant;
+use std::process::{Child, ChildStdout, Stdio};
 
 use crate::command::{Failed, Task, program, root};
 
 /// Seconds that a run may take; the longest takes about ten.
 const LIMIT: &str = "120";
-
-/// Runs of which the fastest counts.
-const REPETITIONS: usize = 5;
-
-/// Messages of the two runs of which the time is the difference.
-const SHORT: usize = 2_000;
-const LONG: usize = 22_000;
 
 /// What is to be run.
 #[derive(Clone, Copy)]
@@ -69,7 +61,11 @@ impl Run {
         let file = self.scratch("strace");
         let strace = ["strace", "-f", "-c", "-U", "calls,name", "-o"];
         self.against_responder(&[], |client| {
-            bounded(&strace).args([&file]).args(client).output()
+            bounded(&strace)
+                .args([&file])
+                .args(client)
+                .output()
+                .map(drop)
         })?;
         // The last line is the total.
         let text = read(&file)?;
@@ -83,31 +79,35 @@ impl Run {
         let file = self.scratch("callgrind");
         let out = format!("--callgrind-out-file={}", file.display());
         let valgrind = ["valgrind", "--quiet", "--tool=callgrind", &out];
-        self.against_responder(&[], |client| bounded(&valgrind).args(client).output())?;
+        self.against_responder(&[], |client| {
+            bounded(&valgrind).args(client).output().map(drop)
+        })?;
         Ok(file)
     }
 
-    /// Seconds.
-    fn time(self) -> Result<f64, Failed> {
+    /// Times on one processor.
+    pub fn times(self) -> Result<Times, Failed> {
         let one_cpu = ["taskset", "--cpu-list", "0"];
-        self.against_responder(&one_cpu, |client| {
-            let start = Instant::now();
-            bounded(&one_cpu).args(client).output()?;
-            Ok(start.elapsed().as_secs_f64())
-        })
+        let line = self.against_responder(&one_cpu, |client| {
+            bounded(&one_cpu).args(client).output().map(drop)
+        })?;
+        let unreadable = || Failed::Advice(format!("{}: no times in {line:?}", self.client));
+        Times::read(&line).ok_or_else(unreadable)
     }
 
-    /// Starts the responder, hands over the words that start the client, and ends it.
-    fn against_responder<T>(
+    /// Starts the responder, hands over the words that start the client, and returns what the
+    /// responder said at its end.
+    fn against_responder(
         self,
         wrapper: &[&str],
-        run: impl FnOnce([String; 4]) -> Result<T, Failed>,
-    ) -> Result<T, Failed> {
+        run: impl FnOnce([String; 4]) -> Result<(), Failed>,
+    ) -> Result<String, Failed> {
         let responder = Responder::start(self, wrapper)?;
         let client = folder().join(self.client).display().to_string();
         let words = [client, self.work.into(), self.count.to_string()];
         let [client, work, count] = words;
-        run([client, work, count, responder.port.clone()])
+        run([client, work, count, responder.port.clone()])?;
+        responder.end()
     }
 
     fn scratch(self, what: &str) -> PathBuf {
@@ -115,20 +115,38 @@ impl Run {
     }
 }
 
-/// Messages a second, from the fastest of several runs of each length: what disturbs a run only ever
-/// makes it slower. `None` if
-/// starting and ending takes so long that the difference tells nothing.
-pub fn rate(run: impl Fn(usize) -> Run) -> Result<Option<f64>, Failed> {
-    let (mut short, mut long) = (f64::MAX, f64::MAX);
-    for _ in 0..REPETITIONS {
-        short = short.min(run(SHORT).time()?);
-        long = long.min(run(LONG).time()?);
+/// What the responder saw of a run.
+pub struct Times {
+    /// Messages a second.
+    pub rate: f64,
+    /// Nanoseconds that half of the replies took at most, and 99 of 100.
+    pub half: f64,
+    pub most: f64,
+}
+
+impl Times {
+    pub const WORST: Times = Times {
+        rate: 0.0,
+        half: f64::MAX,
+        most: f64::MAX,
+    };
+
+    fn read(line: &str) -> Option<Self> {
+        let figures: Option<Vec<f64>> = line.split_whitespace().map(|it| it.parse().ok()).collect();
+        let &[time, count, half, most] = figures?.as_slice() else {
+            return None;
+        };
+        Some(Times {
+            rate: count * 1e9 / time,
+            half,
+            most,
+        })
     }
-    Ok((long > 2.0 * short).then(|| (LONG - SHORT) as f64 / (long - short)))
 }
 
 struct Responder {
     process: Child,
+    out: Option<BufReader<ChildStdout>>,
     port: String,
 }
 
@@ -146,11 +164,22 @@ impl Responder {
             .spawn()
             .map_err(failed)?;
         let mut port = String::new();
-        if let Some(out) = process.stdout.take() {
-            BufReader::new(out).read_line(&mut port).map_err(failed)?;
+        let mut out = process.stdout.take().map(BufReader::new);
+        if let Some(out) = &mut out {
+            out.read_line(&mut port).map_err(failed)?;
         }
         let port = port.trim().to_owned();
-        Ok(Responder { process, port })
+        Ok(Responder { process, out, port })
+    }
+
+    /// It ends by itself once the client is gone; what it said then.
+    fn end(mut self) -> Result<String, Failed> {
+        let mut line = String::new();
+        if let Some(out) = &mut self.out {
+            let failed = |error| Failed::Start("responder".into(), error);
+            out.read_line(&mut line).map_err(failed)?;
+        }
+        Ok(line)
     }
 }
 

@@ -30,13 +30,14 @@ async fn run(job: Job) -> Result<(), Box<dyn Error>> {
             .await?;
     }
     match job.work {
-        Work::PublishQos0 => {
+        // It sends each message by itself.
+        Work::PublishQos0 | Work::BatchQos0 => {
             for _ in 0..job.count {
                 publish(&mut connection).await?;
             }
         }
-        Work::PublishQos1(window) => {
-            let window = window.min(IN_FLIGHT);
+        Work::PublishQos1(_) | Work::BatchQos1 => {
+            let window = job.work.window().min(IN_FLIGHT);
             let mut pending = VecDeque::with_capacity(window);
             let (mut sent, mut done) = (0, 0);
             while done < job.count {

@@ -6,6 +6,9 @@ use std::error::Error;
 use harness::{COMMANDS, Job, PAYLOAD, TOPIC, Work};
 use paho_mqtt::{AsyncClient, CreateOptionsBuilder, Message, PersistenceType};
 
+/// Messages of QoS 0 that are handed over together: as many as fit into the buffers of others.
+const TOGETHER: usize = 50;
+
 fn main() -> Result<(), Box<dyn Error>> {
     let job = Job::from_arguments();
     let options = CreateOptionsBuilder::new()
@@ -25,7 +28,11 @@ fn main() -> Result<(), Box<dyn Error>> {
                 client.publish(Message::new(TOPIC, PAYLOAD, 0)).wait()?;
             }
         }
-        Work::PublishQos1(window) => {
+        Work::PublishQos1(_) | Work::BatchQos1 | Work::BatchQos0 => {
+            let (qos, window) = match job.work {
+                Work::BatchQos0 => (0, TOGETHER),
+                work => (1, work.window()),
+            };
             let mut pending = VecDeque::with_capacity(window);
             for _ in 0..job.count {
                 if pending.len() == window
@@ -33,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 {
                     wait(oldest)?;
                 }
-                pending.push_back(client.publish(Message::new(TOPIC, PAYLOAD, 1)));
+                pending.push_back(client.publish(Message::new(TOPIC, PAYLOAD, qos)));
             }
             pending.into_iter().try_for_each(wait)?;
         }

@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 
-use harness::{COMMANDS, Job, PAYLOAD, TOPIC, Work};
+use harness::{BATCH, BUFFER, COMMANDS, Job, PAYLOAD, TOPIC, Work};
 
 /// Bytes of an acknowledgement.
 const PUBACK: usize = 4;
@@ -50,6 +50,40 @@ fn work(socket: &mut TcpStream, job: Job) -> io::Result<()> {
                 socket.write_all(&packet)?;
             }
         }
+        Work::BatchQos0 => {
+            let packet = packet(0);
+            let together = BUFFER / packet.len();
+            let packets = packet.repeat(together);
+            let mut left = job.count;
+            while left > 0 {
+                let now = left.min(together);
+                socket.write_all(&packets[..now * packet.len()])?;
+                left -= now;
+            }
+        }
+        Work::BatchQos1 => batch_qos1(socket, job.count)?,
+    }
+    Ok(())
+}
+
+fn batch_qos1(socket: &mut TcpStream, count: usize) -> io::Result<()> {
+    let packet = packet(1);
+    let mut packets = packet.repeat(BATCH);
+    let identifier = 4 + TOPIC.len();
+    let mut buffer = [0; 256];
+    let mut done = 0;
+    while done < count {
+        let now = BATCH.min(count - done);
+        for (index, packet) in packets.chunks_mut(packet.len()).enumerate() {
+            let number = ((done + index) % 0xffff + 1) as u16;
+            packet[identifier..identifier + 2].copy_from_slice(&number.to_be_bytes());
+        }
+        socket.write_all(&packets[..now * packet.len()])?;
+        let mut acknowledged = 0;
+        while acknowledged < now * PUBACK {
+            acknowledged += read(socket, &mut buffer)?;
+        }
+        done += now;
     }
     Ok(())
 }

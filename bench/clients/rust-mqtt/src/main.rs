@@ -38,13 +38,15 @@ async fn run(job: Job) {
     let topic = TopicName::new(MqttString::try_from(TOPIC).expect("short")).expect("valid");
     let message = PublicationOptions::new(TopicReference::Name(topic));
     match job.work {
-        Work::PublishQos0 => {
+        // It sends each message by itself.
+        Work::PublishQos0 | Work::BatchQos0 => {
             for _ in 0..job.count {
                 publish(&mut client, &message).await;
             }
         }
-        Work::PublishQos1(window) => {
+        Work::PublishQos1(_) | Work::BatchQos1 => {
             let message = message.at_least_once();
+            let window = job.work.window();
             let (mut sent, mut done) = (0, 0);
             while done < job.count {
                 while sent < job.count && sent - done < window {

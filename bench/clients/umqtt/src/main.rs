@@ -2,10 +2,10 @@
 
 use std::error::Error;
 
-use harness::{BUFFER, COMMANDS, Job, PAYLOAD, TOPIC, Work};
+use harness::{BATCH, BUFFER, COMMANDS, Job, PAYLOAD, TOPIC, Work};
 use umqtt::blocking::Client;
 use umqtt::std::{Clock, TcpTransport};
-use umqtt::{Connect, Event, Publish, Qos, Subscription};
+use umqtt::{ClientError, Connect, Event, Publish, PublishError, Qos, Subscription};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let job = Job::from_arguments();
@@ -62,6 +62,32 @@ fn work(client: &mut Client<'_, TcpTransport, Clock>, job: Job) -> Result<(), Bo
                 if let Event::Message(_) = client.receive()? {
                     client.publish(&message)?;
                     replied += 1;
+                }
+            }
+        }
+        Work::BatchQos0 => {
+            for _ in 0..job.count {
+                // What is queued leaves in one write once there is no room for more.
+                match client.queue(&message) {
+                    Err(ClientError::Publish(PublishError::Full)) => {
+                        client.publish(&message)?;
+                    }
+                    queued => drop(queued?),
+                }
+            }
+            client.flush()?;
+        }
+        Work::BatchQos1 => {
+            let (mut sent, mut done) = (0, 0);
+            while done < job.count {
+                while sent < job.count && sent - done < BATCH {
+                    client.queue(&message.qos(Qos::AtLeastOnce))?;
+                    sent += 1;
+                }
+                while done < sent {
+                    if let Event::Published(..) = client.receive()? {
+                        done += 1;
+                    }
                 }
             }
         }
