@@ -77,7 +77,7 @@ async fn main(spawner: Spawner) {
 
     #[cfg(feature = "radio-log")]
     esp_println::logger::init_logger(::log::LevelFilter::Info);
-    let mut p = esp_hal::init(esp_hal::Config::default().with_cpu_clock(CpuClock::max()));
+    let p = esp_hal::init(esp_hal::Config::default().with_cpu_clock(CpuClock::max()));
     let timer = power::watch(p.RTC_TIMER);
     esp_alloc::heap_allocator!(#[esp_hal::ram(reclaimed)] size: HEAP_RECLAIMED);
     esp_alloc::heap_allocator!(size: HEAP_OWN);
@@ -86,8 +86,8 @@ async fn main(spawner: Spawner) {
     spawner.spawn(watch(watchdog, timer).expect("it is spawned once"));
 
     let reset = power::reset_reason();
-    let seed = u64::from_le_bytes(random::bytes(p.RNG.reborrow(), p.ADC1.reborrow()));
-    let entropy = random::bytes(p.RNG, p.ADC1);
+    let chance = random::bytes::<40>(p.RNG, p.ADC1);
+    let seed = chance.first_chunk().copied().map_or(0, u64::from_le_bytes);
     let mut address = [0; 6];
     address.copy_from_slice(efuse::base_mac_address().as_bytes());
     let Some(partition) = Partition::store(p.FLASH) else {
@@ -165,7 +165,7 @@ async fn main(spawner: Spawner) {
         led,
         station,
         watchdog,
-        entropy: Some(entropy),
+        entropy: chance.last_chunk().copied(),
     };
     let reason = monster_net::run(start, stack, BUFFERS.take(), store, &mut board).await;
     power::restart(reason)
