@@ -4,7 +4,7 @@ use core::fmt::{self, Write};
 use core::net::IpAddr;
 
 use heapless::String;
-use umqtt::{Connect, Credentials, Instant, Publish, Qos, Version};
+use umqtt::{Connect, Credentials, Error, Instant, Publish, Qos, ReasonCode, Version};
 
 use super::{Device, End, REASON_MAX, ResetReason, take};
 use crate::dialogue::topics::{Topic, Topics};
@@ -15,6 +15,19 @@ use crate::link::{
 };
 use crate::settings::Settings;
 use crate::settings::value::{LogLevel, MqttSession, MqttVersion, OnFailure};
+
+/// How the will is to be published; less than that, once the broker has said what it does not take.
+pub(super) struct Will {
+    qos: Qos,
+    retain: bool,
+}
+
+impl Will {
+    pub const WANTED: Will = Will {
+        qos: Qos::AtLeastOnce,
+        retain: true,
+    };
+}
 
 impl Device<'_> {
     pub(super) fn advance_link(&mut self, now: Instant) {
@@ -56,10 +69,10 @@ impl Device<'_> {
             },
             clean_session: self.settings.mqtt.session == MqttSession::Clean,
             keep_alive: self.settings.mqtt.keep_alive.seconds(),
-            will: self.settings.structured.enabled.then(|| {
-                Publish::new(&will_topic, b"offline")
-                    .qos(Qos::AtLeastOnce)
-                    .retained()
+            will: self.settings.structured.enabled.then(|| Publish {
+                qos: self.will.qos,
+                retain: self.will.retain,
+                ..Publish::new(&will_topic, b"offline")
             }),
             credentials: self.settings.broker.login().map(|login| Credentials {
                 user_name: login.user,
@@ -73,6 +86,17 @@ impl Device<'_> {
             Ok(()) => self.link = Link::Greeting,
             Err(error) => self.disconnected(format_args!("{error}"), now),
         }
+    }
+
+    /// The session ended the connection.
+    pub(super) fn failed(&mut self, error: Error, now: Instant) {
+        // A broker that does not take such a will takes none of our connections: ask for less.
+        match error {
+            Error::Refused(ReasonCode::QOS_NOT_SUPPORTED) => self.will.qos = Qos::AtMostOnce,
+            Error::Refused(ReasonCode::RETAIN_NOT_SUPPORTED) => self.will.retain = false,
+            _ => {}
+        }
+        self.disconnected(format_args!("{error}"), now);
     }
 
     /// The broker accepted the connection.

@@ -25,7 +25,7 @@ impl Device<'_> {
             let busy = self.pending.is_some() || self.news.reply.is_some();
             if busy && self.session.is_connected() {
                 if let Err(error) = self.session.expire(now) {
-                    self.disconnected(format_args!("{error}"), now);
+                    self.failed(error, now);
                 }
                 return;
             }
@@ -83,7 +83,7 @@ impl Device<'_> {
                 }
                 Ok(Some(_)) => {}
                 Err(error) => {
-                    self.disconnected(format_args!("{error}"), now);
+                    self.failed(error, now);
                     return;
                 }
             }

@@ -76,6 +76,7 @@ pub struct Device<'b> {
     random: Random,
     /// Whether there was a session before.
     was_connected: bool,
+    will: connection::Will,
     in_flight: u8,
     /// The session has no room; nothing can be said before something was sent or received.
     blocked: bool,
@@ -184,6 +185,7 @@ impl<'b> Device<'b> {
             backoff: Backoff::new(now),
             random: Random::new(start.seed),
             was_connected: false,
+            will: connection::Will::WANTED,
             in_flight: 0,
             blocked: false,
             switch: Switch::new(power_on, inverted, start.memory.switch),

@@ -3,7 +3,7 @@
 use core::fmt::Write;
 
 use heapless::String;
-use umqtt::{Instant, Property, Publish, PublishError, Qos};
+use umqtt::{Instant, Property, Publish, PublishError, Qos, ReasonCode};
 
 use super::{DIAGNOSTICS_MS, Device, IN_FLIGHT};
 use crate::dialogue::payload::{self, Answer};
@@ -188,7 +188,24 @@ impl Device<'_> {
             return Err(NoRoom);
         }
         let name = message.topic;
-        match self.session.publish(message) {
+        let mut message = *message;
+        // What the broker does not take of a message, is better left out than the message.
+        let queued = loop {
+            match self.session.publish(&message) {
+                Err(PublishError::NotSupported(ReasonCode::QOS_NOT_SUPPORTED))
+                    if message.qos != Qos::AtMostOnce =>
+                {
+                    message.qos = Qos::AtMostOnce;
+                }
+                Err(PublishError::NotSupported(ReasonCode::RETAIN_NOT_SUPPORTED))
+                    if message.retain =>
+                {
+                    message.retain = false;
+                }
+                queued => break queued,
+            }
+        };
+        match queued {
             Ok(identifier) => {
                 self.in_flight += identifier.is_some() as u8;
                 self.log.add(
