@@ -66,6 +66,7 @@ pub mod device;
 pub mod dht;
 mod dialogue;
 pub mod heartbeat;
+pub mod homeassistant;
 pub mod identity;
 mod link;
 pub mod log;

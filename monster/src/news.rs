@@ -35,6 +35,12 @@ pub(crate) struct News {
     pub climate: bool,
     /// Diagnostics.
     pub diagnostics: bool,
+    /// What Home Assistant is told.
+    pub discovery: bool,
+    /// Home Assistant has come back: then it is told everything again.
+    pub introduction: Option<Instant>,
+    /// How many of the retained topics were cleared, before everything is forgotten.
+    pub cleared: usize,
     /// The measurement that is asked for is to be told on the classic topic.
     pub classic_asked: bool,
     /// The measurement that is asked for is to be told on the structured topic.
@@ -48,11 +54,19 @@ pub(crate) struct News {
 impl News {
     /// A session begins, with the switch `on` or off: every state is told, as it is now.
     pub fn connected(&mut self, on: bool, now: Instant) {
-        self.status = true;
-        self.switch.replace(on, now);
+        self.introduce(on, now);
         if self.classic_switch.due.is_some() {
             self.classic_switch.replace(on, now);
         }
+    }
+
+    /// Home Assistant is told what the device is, and everybody who listens to the structured tree
+    /// every state.
+    pub fn introduce(&mut self, on: bool, now: Instant) {
+        self.introduction = None;
+        self.discovery = true;
+        self.status = true;
+        self.switch.replace(on, now);
         self.climate = true;
         self.diagnostics = true;
     }
@@ -64,6 +78,7 @@ impl News {
         self.classic_asked = false;
         self.structured_asked = false;
         self.answer = None;
+        self.introduction = None;
         self.askers.clear();
     }
 

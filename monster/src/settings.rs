@@ -47,7 +47,7 @@ use crate::identity::DeviceId;
 use value::{
     AccessPoint, ClimateKind, Groups, HeartbeatInterval, KeepAlive, Kind, LogLevel, MqttSession,
     MqttVersion, Offset, OnFailure, PinName, PowerOn, Refused, RetainedCommands, SchemaVersion,
-    Text, Value,
+    Text, TopicPrefix, Value,
 };
 
 /// Makes the structs, [`TABLE`] and the defaults from one list of
@@ -198,6 +198,14 @@ settings! {
     structured: StructuredSettings {
         /// Whether the structured tree is spoken, and with it the will, diagnostics and groups.
         "structured.enabled" enabled: bool = "true";
+    }
+
+    /// Home Assistant, which finds the device by itself.
+    homeassistant: HomeAssistantSettings {
+        /// Whether Home Assistant is told of the device; only with the structured tree.
+        "homeassistant.enabled" enabled: bool = "true";
+        /// Where Home Assistant looks for devices: its discovery prefix.
+        "homeassistant.prefix" prefix: TopicPrefix = "homeassistant";
     }
 
     /// The heartbeat of the classic pair.

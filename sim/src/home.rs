@@ -458,6 +458,10 @@ fn draw_settings(chance: &mut Chance) -> Settings {
         "on_failure",
         chance.pick(&["retry", "retry", "retry", "restart"]),
     );
+    set(
+        "homeassistant.enabled",
+        chance.pick(&["true", "true", "true", "false"]),
+    );
     set("groups", chance.pick(&["", "all", "all,some"]));
     match chance.up_to(9) {
         0 => set("structured.enabled", "false"),

@@ -1,6 +1,7 @@
 //! What must be true, whatever happens. A violation is a panic.
 
 use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use monster::Counters;
 use monster::switch::SwitchCommand;
@@ -56,6 +57,10 @@ pub(crate) struct Judge {
     /// Sent on this connection and not answered.
     owed: Vec<u64>,
     pub climate_owed: bool,
+    /// Home Assistant has come back, and waits.
+    announcement_owed: bool,
+    /// What was announced first: its hash.
+    announcement: Option<u64>,
     classic_sent: u64,
     classic_heard: u64,
     /// What the last answer on the classic topic said, on this connection.
@@ -90,6 +95,8 @@ impl Judge {
             recent: VecDeque::new(),
             owed: Vec::new(),
             climate_owed: false,
+            announcement_owed: false,
+            announcement: None,
             classic_sent: 0,
             classic_heard: 0,
             classic_said: None,
@@ -364,6 +371,22 @@ impl Judge {
         }
     }
 
+    /// Home Assistant says that it is back.
+    pub fn home_assistant_asks(&mut self) {
+        self.announcement_owed = true;
+    }
+
+    /// What Home Assistant is told: always the same, and whole.
+    pub fn heard_announcement(&mut self, payload: &[u8]) {
+        self.announcement_owed = false;
+        assert!(payload.starts_with(b"{\"dev\":{") && payload.ends_with(b"}}}"));
+        let mut hasher = DefaultHasher::new();
+        payload.hash(&mut hasher);
+        let hash = hasher.finish();
+        let first = *self.announcement.get_or_insert(hash);
+        assert_eq!(hash, first, "another announcement than before");
+    }
+
     /// An answer to a command with an id.
     pub fn heard_reply(&mut self, payload: &[u8], boot: u32) {
         let text = std::str::from_utf8(payload).unwrap();
@@ -418,6 +441,7 @@ impl Judge {
     /// The connection the broker has ended, and what was sent on it may be lost.
     pub fn wire_ended(&mut self) {
         self.owed.clear();
+        self.announcement_owed = false;
         self.climate_owed = false;
         self.classic_sent = 0;
         self.classic_heard = 0;
@@ -458,6 +482,7 @@ impl Judge {
     pub fn all_said(&self) {
         assert!(self.owed.is_empty(), "not answered: {:?}", self.owed);
         assert!(!self.climate_owed, "getTH is not answered");
+        assert!(!self.announcement_owed, "Home Assistant is not answered");
         assert!(
             self.classic_heard >= self.classic_sent,
             "{} classic commands have {} answers",

@@ -340,7 +340,13 @@ impl Home<'_> {
         let tail = topic
             .strip_prefix("monster/")
             .and_then(|rest| rest.strip_prefix(self.id.as_str()));
+        let announcement = format!("homeassistant/device/{}/config", self.id);
         match tail {
+            None if topic == announcement => {
+                assert!(self.settings.structured.enabled && self.settings.homeassistant.enabled);
+                assert!(publish.retain && publish.qos == mqttbytes::QoS::AtLeastOnce);
+                self.judge.heard_announcement(payload);
+            }
             None => {
                 assert_eq!(topic.strip_suffix("After"), Some(self.id.as_str()));
                 self.judge.heard_classic(payload, id, boot, world.now);

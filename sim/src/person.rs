@@ -81,7 +81,12 @@ impl Home<'_> {
                 self.judge.disturbed = world.now;
                 self.handle(Input::Stop, world);
             }
-            12..=15 if self.person.classic => self.send_classic(world),
+            12..=14 if self.person.classic => self.send_classic(world),
+            15 => {
+                if self.publish_on("homeassistant/status", "online".to_owned(), world) {
+                    self.judge.home_assistant_asks();
+                }
+            }
             16..=19 if wild => {
                 let word = word(draw(&mut world.chance));
                 self.publish("switch/0/set", word, world);

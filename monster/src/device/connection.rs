@@ -102,10 +102,12 @@ impl Device<'_> {
     /// The broker accepted the connection.
     pub(super) fn accepted(&mut self, session_present: bool, now: Instant) {
         self.backoff.session_started(now);
-        if !session_present {
-            // Otherwise what was in flight still is.
-            self.in_flight = 0;
-        }
+        let announced = self.announced.take().is_some();
+        self.in_flight = match session_present {
+            // What was in flight still is, but for what went out in pieces.
+            true => self.in_flight.saturating_sub(announced as u8),
+            false => 0,
+        };
         self.blocked = false;
         let session = &mut self.session;
         let subscribed = self

@@ -5,7 +5,10 @@ use core::fmt::{self, Write};
 use heapless::String;
 use umqtt::{Event, Instant};
 
-use super::{Device, End, Hand, OTHER_PAIR_MS, Pending, ResetReason, SAVE_TIMEOUT_MS, take};
+use super::{
+    Device, End, Hand, INTRODUCTION_MAX_MS, OTHER_PAIR_MS, Pending, ResetReason, SAVE_TIMEOUT_MS,
+    take,
+};
 use crate::button::ButtonEvent;
 use crate::dialogue::asker::{Asker, Route};
 use crate::dialogue::command::{Action, Command, Rejected};
@@ -31,6 +34,15 @@ impl Device<'_> {
             }
             match self.session.poll(now) {
                 Ok(None) => break,
+                Ok(Some(Event::Message(message)))
+                    if self.topics.is_home_assistant(message.topic) =>
+                {
+                    // What is retained is old: on connecting everything was said.
+                    if message.payload == b"online" && !message.retain {
+                        let delay = self.random.up_to(INTRODUCTION_MAX_MS);
+                        self.news.introduction = Some(now.after(delay.into()));
+                    }
+                }
                 Ok(Some(Event::Message(message))) => {
                     let Some(inlet) = self.topics.inlet(message.topic, &self.settings) else {
                         self.counters.rejected += 1;
@@ -77,7 +89,8 @@ impl Device<'_> {
                         self.subscribed(granted, refused, now);
                     }
                 }
-                Ok(Some(Event::Published(..))) => {
+                Ok(Some(Event::Published(identifier, ..))) => {
+                    self.announced.take_if(|announced| *announced == identifier);
                     self.in_flight = self.in_flight.saturating_sub(1);
                     self.blocked = false;
                 }

@@ -1,5 +1,6 @@
 //! The device: everything it is and does, without any input or output of its own.
 
+mod announce;
 mod board;
 mod connection;
 mod listen;
@@ -14,7 +15,7 @@ pub use status::{Connection, ConnectionState, LastPress, REASON_MAX};
 use core::net::IpAddr;
 
 use heapless::String;
-use umqtt::{Instant, Session};
+use umqtt::{Instant, PacketIdentifier, Session};
 
 use crate::backoff::Backoff;
 use crate::button::{Button, ButtonEvent};
@@ -50,6 +51,9 @@ const IN_FLIGHT: u8 = 4;
 /// Milliseconds by which the pair that did not command the switch hears of it later than the one that
 /// did: long enough that those of commands in quick succession go together, too short to be seen.
 const OTHER_PAIR_MS: u64 = 50;
+/// Milliseconds after which Home Assistant, when it has come back, is told everything at the latest:
+/// chance spreads the devices, for all of them hear it at once.
+const INTRODUCTION_MAX_MS: u32 = 5_000;
 /// Milliseconds in which the board must have stored a record.
 const SAVE_TIMEOUT_MS: u64 = 5_000;
 
@@ -78,6 +82,10 @@ pub struct Device<'b> {
     was_connected: bool,
     will: connection::Will,
     in_flight: u8,
+    /// Bytes of the message of discovery that is on its way out in pieces.
+    discovery: usize,
+    /// That message, until it is acknowledged.
+    announced: Option<PacketIdentifier>,
     /// The session has no room; nothing can be said before something was sent or received.
     blocked: bool,
 
@@ -187,6 +195,8 @@ impl<'b> Device<'b> {
             was_connected: false,
             will: connection::Will::WANTED,
             in_flight: 0,
+            discovery: 0,
+            announced: None,
             blocked: false,
             switch: Switch::new(power_on, inverted, start.memory.switch),
             saving: false,
@@ -328,6 +338,7 @@ impl<'b> Device<'b> {
                 .and_then(Heartbeat::deadline)
                 .filter(|_| speaking),
             (speaking && self.settings.structured.enabled).then_some(self.next_diagnostics),
+            self.news.introduction.filter(|_| speaking),
             self.news.classic_switch.due.filter(|_| speaking),
             self.news
                 .switch

@@ -3,9 +3,9 @@
 use core::fmt::Write;
 
 use heapless::String;
-use umqtt::{Instant, Property, Publish, PublishError, Qos, ReasonCode};
+use umqtt::{Instant, PacketIdentifier, Property, Publish, PublishError, Qos, ReasonCode};
 
-use super::{DIAGNOSTICS_MS, Device, IN_FLIGHT};
+use super::{DIAGNOSTICS_MS, Device, End, IN_FLIGHT};
 use crate::dialogue::payload::{self, Answer};
 use crate::dialogue::topics::Topic;
 use crate::link::Link;
@@ -25,7 +25,8 @@ impl Device<'_> {
         self.next_reply();
         // The first that finds no room ends the round: what is said keeps its order.
         let _ = self
-            .speak_reply()
+            .go_on_announcing()
+            .and_then(|()| self.speak_reply())
             .and_then(|()| self.speak_classic(now))
             .and_then(|()| self.speak_structured(now));
     }
@@ -127,6 +128,12 @@ impl Device<'_> {
         if !self.link.is_in_dialogue() {
             return Ok(());
         }
+        if self.wanted.end == Some(End::FactoryReset) {
+            return self.clear_retained();
+        }
+        if self.news.introduction.is_some_and(|at| at <= now) {
+            self.news.introduce(self.switch.is_on(), now);
+        }
         if now >= self.next_diagnostics {
             self.news.diagnostics = true;
             self.next_diagnostics = now.after(DIAGNOSTICS_MS);
@@ -136,6 +143,7 @@ impl Device<'_> {
             self.keep_informed(Topic::Status, b"online")?;
             self.news.status = false;
         }
+        self.announce()?;
         while self.is_due(self.news.switch.due, now)
             && let Some(on) = self.news.switch.next()
         {
@@ -177,7 +185,7 @@ impl Device<'_> {
     }
 
     /// Publishes a state: QoS 1, retained.
-    fn keep_informed(&mut self, topic: Topic, payload: &[u8]) -> Result<(), NoRoom> {
+    pub(super) fn keep_informed(&mut self, topic: Topic, payload: &[u8]) -> Result<(), NoRoom> {
         let name = self.topics.name(topic);
         let message = Publish::new(&name, payload).qos(Qos::AtLeastOnce);
         self.publish(&message.retained(), LogLevel::Debug)
@@ -188,43 +196,62 @@ impl Device<'_> {
             return Err(NoRoom);
         }
         let name = message.topic;
-        let mut message = *message;
-        // What the broker does not take of a message, is better left out than the message.
-        let queued = loop {
-            match self.session.publish(&message) {
-                Err(PublishError::NotSupported(ReasonCode::QOS_NOT_SUPPORTED))
-                    if message.qos != Qos::AtMostOnce =>
-                {
-                    message.qos = Qos::AtMostOnce;
-                }
-                Err(PublishError::NotSupported(ReasonCode::RETAIN_NOT_SUPPORTED))
-                    if message.retain =>
-                {
-                    message.retain = false;
-                }
-                queued => break queued,
-            }
-        };
-        match queued {
+        let session = &mut self.session;
+        let queued = as_taken(message, |message| session.publish(message));
+        if self.queued(name, queued)? {
+            self.log.add(
+                level,
+                format_args!("-> {name} {}", Payload(message.payload)),
+            );
+        }
+        Ok(())
+    }
+
+    /// Whether the session has taken a message.
+    pub(super) fn queued(
+        &mut self,
+        name: &str,
+        outcome: Result<Option<PacketIdentifier>, PublishError>,
+    ) -> Result<bool, NoRoom> {
+        match outcome {
             Ok(identifier) => {
                 self.in_flight += identifier.is_some() as u8;
-                self.log.add(
-                    level,
-                    format_args!("-> {name} {}", Payload(message.payload)),
-                );
+                Ok(true)
             }
             Err(PublishError::Full | PublishError::NotConnected) => {
                 self.blocked = true;
-                return Err(NoRoom);
+                Err(NoRoom)
             }
             // It would never go: better said once than tried for ever.
-            Err(error) => self
-                .log
-                .add(LogLevel::Error, format_args!("-> {name}: {error}")),
+            Err(error) => {
+                self.log
+                    .add(LogLevel::Error, format_args!("-> {name}: {error}"));
+                Ok(false)
+            }
         }
-        Ok(())
     }
 }
 
 /// The session has no room for a message now.
-struct NoRoom;
+pub(super) struct NoRoom;
+
+/// Publishes, and leaves out of a message what the broker does not take, rather than the message.
+pub(super) fn as_taken<R>(
+    message: &Publish<'_>,
+    mut publish: impl FnMut(&Publish<'_>) -> Result<R, PublishError>,
+) -> Result<R, PublishError> {
+    let mut message = *message;
+    loop {
+        match publish(&message) {
+            Err(PublishError::NotSupported(ReasonCode::QOS_NOT_SUPPORTED))
+                if message.qos != Qos::AtMostOnce =>
+            {
+                message.qos = Qos::AtMostOnce;
+            }
+            Err(PublishError::NotSupported(ReasonCode::RETAIN_NOT_SUPPORTED)) if message.retain => {
+                message.retain = false;
+            }
+            outcome => break outcome,
+        }
+    }
+}

@@ -6,12 +6,13 @@ use heapless::{String, Vec};
 use umqtt::{Qos, Subscription};
 
 use crate::identity::DeviceId;
+use crate::settings::value::TopicPrefix;
 use crate::settings::{FILLED_MAX, Filled, Settings};
 
 /// The longest topic name, in bytes.
 pub(crate) const TOPIC_MAX: usize = FILLED_MAX;
-/// The classic topic, three set-topics and four groups.
-const SUBSCRIPTIONS: usize = 8;
+/// The classic topic, three set-topics, four groups and Home Assistant's status.
+const SUBSCRIPTIONS: usize = 9;
 
 pub(crate) type TopicName = String<TOPIC_MAX>;
 
@@ -25,6 +26,8 @@ pub(crate) enum Topic {
     Button,
     Diagnostics,
     Reply,
+    /// Where Home Assistant reads what the device is.
+    Discovery,
 }
 
 /// The topics the device listens to.
@@ -40,6 +43,8 @@ pub(crate) enum Inlet {
 const SWITCH_SET: &str = "switch/0/set";
 const CLIMATE_GET: &str = "th/get";
 const SYSTEM_SET: &str = "sys/set";
+/// Behind the prefix.
+const HOME_ASSISTANT_STATUS: &str = "/status";
 
 /// The names of one device's topics.
 pub(crate) struct Topics {
@@ -47,6 +52,8 @@ pub(crate) struct Topics {
     classic_in: Option<Filled>,
     classic_out: Filled,
     structured: bool,
+    /// Where Home Assistant looks, if it is spoken to.
+    prefix: Option<TopicPrefix>,
 }
 
 impl Topics {
@@ -57,6 +64,8 @@ impl Topics {
             classic_in: classic.enabled.then(|| classic.topic_in.fill(id)),
             classic_out: classic.topic_out.fill(id),
             structured: settings.structured.enabled,
+            prefix: (settings.structured.enabled && settings.homeassistant.enabled)
+                .then(|| settings.homeassistant.prefix.clone()),
         }
     }
 
@@ -70,7 +79,26 @@ impl Topics {
             Topic::Button => self.below("button/0"),
             Topic::Diagnostics => self.below("diag"),
             Topic::Reply => self.below("reply"),
+            Topic::Discovery => {
+                let mut name = TopicName::new();
+                let prefix = self.prefix.as_ref().map_or("", TopicPrefix::as_str);
+                let _ = write!(name, "{prefix}/device/{}/config", self.id);
+                name
+            }
         }
+    }
+
+    /// Whether Home Assistant is spoken to.
+    pub fn has_home_assistant(&self) -> bool {
+        self.prefix.is_some()
+    }
+
+    /// Whether this is the topic on which Home Assistant says that it is there.
+    pub fn is_home_assistant(&self, topic: &str) -> bool {
+        self.prefix
+            .as_ref()
+            .and_then(|prefix| topic.strip_prefix(prefix.as_str()))
+            .is_some_and(|tail| tail == HOME_ASSISTANT_STATUS)
     }
 
     fn below(&self, tail: &str) -> TopicName {
@@ -122,6 +150,11 @@ impl Topics {
                 let _ = write!(name, "monster/group/{group}/{SWITCH_SET}");
                 let _ = names.push(name);
             }
+        }
+        if let Some(prefix) = &self.prefix {
+            let mut name = TopicName::new();
+            let _ = write!(name, "{}{HOME_ASSISTANT_STATUS}", prefix.as_str());
+            let _ = names.push(name);
         }
         let classic = self.classic_in().map(|name| (name, Qos::AtMostOnce));
         let structured = names.iter().map(|name| (name.as_str(), Qos::AtLeastOnce));

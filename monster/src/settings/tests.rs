@@ -115,6 +115,12 @@ const CASES: &[(&str, &[&str], &[&str])] = &[
     ("classic.heartbeat", &["t=%n", "alive"], &["", "%t", "%"]),
     ("classic.retained", &["ignore", "obey"], &["", "true"]),
     ("structured.enabled", &["true", "false"], &["", "0", "on"]),
+    ("homeassistant.enabled", &["true", "false"], &["", "on"]),
+    (
+        "homeassistant.prefix",
+        &["homeassistant", "home/ha", "é"],
+        &["", "/", "a/", "/a", "a+", "#", "a\0"],
+    ),
     (
         "heartbeat.seconds",
         &["1", "5", "3600"],
@@ -251,6 +257,7 @@ fn every_text_is_bounded() {
         "wifi.ssid",
         "wifi.password",
         "console.password",
+        "homeassistant.prefix",
         "mqtt.client_id",
         "classic.in",
         "switch.gpio",

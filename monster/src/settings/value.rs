@@ -453,6 +453,43 @@ impl Value for PinName {
     }
 }
 
+/// The longest `homeassistant.prefix`, in bytes.
+pub const TOPIC_PREFIX_MAX: usize = 48;
+
+/// The beginning of topics: one level or more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicPrefix(Text<1, TOPIC_PREFIX_MAX>);
+
+impl TopicPrefix {
+    /// The levels, without a slash at either end.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl Value for TopicPrefix {
+    fn parse(text: &str) -> Result<Self, Refused> {
+        if text.contains(['+', '#']) {
+            return Err("it has a wildcard, + or #, in it");
+        }
+        if text.starts_with('/') || text.ends_with('/') {
+            return Err("it begins or ends with a slash");
+        }
+        Text::parse(text).map(TopicPrefix)
+    }
+
+    fn allowed(f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the beginning of a topic, 1 to {TOPIC_PREFIX_MAX} bytes without wildcards and slashes at its ends"
+        )
+    }
+
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.show(f)
+    }
+}
+
 /// How many groups a device can be in.
 pub const GROUPS_MAX: usize = 4;
 /// The longest name of a group, in bytes.

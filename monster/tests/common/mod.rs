@@ -79,6 +79,7 @@ pub fn settings(changes: &[(&str, &str)]) -> Settings {
         ("broker.url", "mqtt://broker.example"),
         ("climate.kind", "none"),
         ("heartbeat.seconds", "3600"),
+        ("homeassistant.enabled", "false"),
     ];
     for (key, value) in quiet.iter().chain(changes) {
         settings.set(key, value).unwrap();
