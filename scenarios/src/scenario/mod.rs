@@ -2,6 +2,7 @@
 
 pub mod classic;
 pub mod dialogue;
+pub mod home_assistant;
 pub mod once;
 pub mod outages;
 pub mod settings;

@@ -27,6 +27,7 @@ pub fn a_default_device_asks_for_exactly_the_contract(world: &World<'_>) {
     asked.sort_by(|a, b| a.0.cmp(&b.0));
     let expected = [
         (World::ID.to_owned(), QoS::AtMostOnce),
+        ("homeassistant/status".to_owned(), QoS::AtLeastOnce),
         (tree("/switch/0/set"), QoS::AtLeastOnce),
         (tree("/sys/set"), QoS::AtLeastOnce),
         (tree("/th/get"), QoS::AtLeastOnce),
