@@ -17,7 +17,7 @@ const RESERVED: &str = "group";
 /// It is a topic level, an MQTT client id and a part of a network name, and is safe as each
 /// without quoting.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DeviceId(String<ID_MAX>);
+pub struct DeviceId(String<ID_MAX, u8>);
 
 impl DeviceId {
     /// The id a person or a file gives.

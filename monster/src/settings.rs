@@ -274,7 +274,7 @@ pub const WIFI_PASSWORD_MIN: usize = 8;
 /// The longest `wifi.password`, in bytes.
 pub const WIFI_PASSWORD_MAX: usize = 63;
 /// The longest `console.password`, in bytes.
-pub const CONSOLE_PASSWORD_MAX: usize = 63;
+pub const CONSOLE_PASSWORD_MAX: usize = 32;
 /// The longest `broker.ca`, `broker.cert` and `broker.key`, in bytes.
 pub const FILE_MAX: usize = 200;
 /// The longest `classic.on` and `classic.off`, in bytes.

@@ -16,7 +16,7 @@ const HOST_MAX: usize = 48;
 /// A server of the Network Time Protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimeServer {
-    host: String<HOST_MAX>,
+    host: String<HOST_MAX, u16>,
     port: u16,
 }
 

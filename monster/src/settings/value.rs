@@ -454,7 +454,7 @@ impl Value for PinName {
 }
 
 /// The longest `homeassistant.prefix`, in bytes.
-pub const TOPIC_PREFIX_MAX: usize = 48;
+pub const TOPIC_PREFIX_MAX: usize = 32;
 
 /// The beginning of topics: one level or more.
 #[derive(Clone, Debug, PartialEq, Eq)]
