@@ -233,6 +233,8 @@ mod tests {
         assert!(!matches("+", "/finance"));
     }
 
+    // 3.1.1: [MQTT-4.7.2-1]
+    // 5: [MQTT-4.7.2-1]
     #[test]
     fn a_wildcard_in_front_does_not_match_what_begins_with_a_dollar() {
         // Section 4.7.2.
@@ -243,6 +245,8 @@ mod tests {
         assert!(matches("#", "a/$SYS"));
     }
 
+    // 3.1.1: [MQTT-4.7.3-4]
+    // 5: [MQTT-4.7.3-4]
     #[test]
     fn levels_are_compared_as_they_are() {
         assert!(!matches("ACCOUNTS", "Accounts"));
@@ -256,6 +260,7 @@ mod tests {
         assert!(matches("灯/+", "灯/一"));
     }
 
+    // 5: [MQTT-4.8.2-1]
     #[test]
     fn a_shared_subscription_matches_by_the_filter_in_it() {
         let filter = TopicFilter::new("$share/group/a/+").unwrap();
@@ -267,6 +272,10 @@ mod tests {
         assert_eq!(TopicFilter::new("$shared/a").unwrap().share_name(), None);
     }
 
+    // 3.1.1: [MQTT-3.3.2-2] [MQTT-4.7.1-1] [MQTT-4.7.1-2] [MQTT-4.7.1-3] [MQTT-4.7.3-1] [MQTT-4.7.3-2]
+    // 3.1.1: [MQTT-4.7.3-3]
+    // 5: [MQTT-3.3.2-2] [MQTT-4.7.0-1] [MQTT-4.7.1-1] [MQTT-4.7.1-2] [MQTT-4.7.3-1] [MQTT-4.7.3-2]
+    // 5: [MQTT-4.7.3-3] [MQTT-4.8.2-1] [MQTT-4.8.2-2]
     #[test]
     fn what_is_no_name_and_no_filter_is_refused_with_the_reason() {
         assert_eq!(TopicName::new(""), Err(TopicError::Empty));

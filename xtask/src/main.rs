@@ -3,6 +3,7 @@
 mod bench;
 mod certificates;
 mod command;
+mod conformance;
 mod esp32c3;
 mod lint;
 mod packages;
@@ -72,6 +73,13 @@ enum Task {
     /// Measure what a message costs the MQTT client and its peers, in instructions and system
     /// calls; fail if the client got slower.
     Bench(bench::Options),
+    /// Check that each statement of the MQTT standards that binds a client has a test, and that
+    /// docs/conformance.md says which.
+    Conformance {
+        /// Write the document.
+        #[arg(long)]
+        write: bool,
+    },
     /// Check that the tables of the client's README are what `size` and `bench` wrote down.
     Readme {
         /// Make them so.
@@ -96,6 +104,7 @@ fn main() -> ExitCode {
         Task::Chaos { seed, minutes } => test::chaos(seed, minutes),
         Task::Size(options) => size::size(options),
         Task::Bench(options) => bench::bench(options),
+        Task::Conformance { write } => conformance::conformance(write),
         Task::Readme { write } => readme::readme(write),
         Task::Virt(options) => virt::virt(&options),
         Task::Esp32c3(options) => esp32c3::esp32c3(&options),

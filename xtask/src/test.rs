@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::command::{Failed, cargo, program};
-use crate::{esp32c3, lint, packages, virt};
+use crate::{conformance, esp32c3, lint, packages, readme, virt};
 
 /// Installs what is missing and runs everything.
 pub fn everything() -> Result<(), Failed> {
@@ -12,6 +12,8 @@ pub fn everything() -> Result<(), Failed> {
     let mut tally = Tally::default();
 
     lint::everything()?;
+    readme::readme(false)?;
+    conformance::conformance(false)?;
 
     tally.count("test --workspace --exclude monster-scenarios --all-features")?;
     // The end-to-end tests start the program as a person would. They mostly wait, so there may be

@@ -115,6 +115,7 @@ fn a_connack_that_came_in_time_counts_although_it_is_polled_late() {
     assert_eq!(pair.poll(), Ok(Some(Seen::Connected(false))));
 }
 
+// 3.1.1: [MQTT-3.1.0-1]
 #[test]
 fn nothing_is_received_before_connect_was_sent_and_nothing_is_sent_before_connack() {
     let mut pair = Pair::new(64, 64);
@@ -175,6 +176,7 @@ fn a_connect_that_cannot_be_sent_is_refused_with_the_reason() {
     );
 }
 
+// 3.1.1: [MQTT-3.14.4-1] [MQTT-3.14.4-2]
 #[test]
 fn disconnect_is_the_last_packet_even_in_a_full_buffer() {
     let mut pair = Pair::connected(64, 64);
@@ -209,6 +211,7 @@ fn disconnect_acknowledges_the_message_received_last() {
     assert_eq!(pair.bytes(), [0x40, 2, 0, 9, 0xe0, 0]);
 }
 
+// 3.1.1: [MQTT-3.14.4-1] [MQTT-3.14.4-2]
 #[test]
 fn a_disconnect_that_the_link_does_not_take_ends_with_the_keep_alive() {
     let mut pair = Pair::connected(64, 64);

@@ -5,6 +5,7 @@ use umqtt::{Connect, Error, Publish};
 
 use crate::pair::{Pair, Seen, publish_bytes};
 
+// 3.1.1: [MQTT-3.1.2-23]
 #[test]
 fn a_ping_is_due_after_three_quarters_of_the_keep_alive() {
     let mut pair = Pair::connected(64, 64);

@@ -11,4 +11,5 @@ mod pair;
 mod publish;
 mod receive;
 mod resume;
+mod standard;
 mod subscribe;

@@ -19,6 +19,7 @@ fn check(bytes: &[u8], expected: ProtocolError) {
     }
 }
 
+// 3.1.1: [MQTT-2.2.2-2] [MQTT-4.8.0-1]
 #[test]
 fn flags_that_are_not_the_standard_s_are_refused() {
     for (kind, right) in [
@@ -72,6 +73,7 @@ fn anything_but_connack_is_refused_before_connack() {
     }
 }
 
+// 3.1.1: [MQTT-4.8.0-1]
 #[test]
 fn lengths_that_do_not_fit_the_content_are_refused() {
     for kind in [0x40, 0x50, 0x62, 0x70, 0xb0] {
@@ -127,11 +129,13 @@ fn identifier_0_is_refused() {
     }
 }
 
+// 3.1.1: [MQTT-3.3.1-4]
 #[test]
 fn qos_3_is_refused() {
     check(&publish_bytes(6, b"t", Some(1), b""), ProtocolError::Qos);
 }
 
+// 3.1.1: [MQTT-1.5.3-1] [MQTT-1.5.3-2]
 #[test]
 fn topics_that_no_message_may_carry_are_refused() {
     for topic in [
@@ -150,6 +154,7 @@ fn topics_that_no_message_may_carry_are_refused() {
     }
 }
 
+// 3.1.1: [MQTT-3.9.3-2]
 #[test]
 fn codes_outside_their_tables_are_refused() {
     for code in (3..=0xff).filter(|&code| code != 0x80) {

@@ -6,6 +6,7 @@ use umqtt::{Publish, PublishError, Qos};
 
 use crate::pair::{Pair, Seen, ack, publish_bytes};
 
+// 3.1.1: [MQTT-3.3.1-2] [MQTT-4.3.1-1] [MQTT-4.3.2-1] [MQTT-4.3.3-1]
 #[test]
 fn a_message_carries_its_fields() {
     let mut pair = Pair::connected(64, 256);
@@ -44,6 +45,7 @@ fn a_message_carries_its_fields() {
     );
 }
 
+// 3.1.1: [MQTT-2.3.1-3] [MQTT-4.3.2-1] [MQTT-4.3.3-1]
 #[test]
 fn qos_1_is_done_with_its_puback_and_qos_2_with_its_pubcomp() {
     let mut pair = Pair::connected(64, 128);
@@ -92,6 +94,7 @@ fn packet_suback() -> Vec<u8> {
     vec![0x90, 3, 0, 1, 0]
 }
 
+// 3.1.1: [MQTT-3.3.2-2] [MQTT-4.7.1-1] [MQTT-4.7.3-1] [MQTT-4.7.3-2] [MQTT-4.7.3-3]
 #[test]
 fn invalid_topics_are_refused_and_nothing_is_queued() {
     let mut pair = Pair::connected(64, 64);
@@ -180,6 +183,7 @@ fn a_buffer_full_of_qos_2_in_flight_goes_through_its_whole_dialogue() {
     assert!(last > 100, "{last}");
 }
 
+// 3.1.1: [MQTT-2.3.1-2] [MQTT-2.3.1-3]
 #[test]
 fn identifiers_wrap_at_65535_and_step_over_those_in_use() {
     let mut pair = Pair::connected(64, 64);

@@ -4,6 +4,7 @@ use umqtt::{Connect, Error, ProtocolError};
 
 use crate::pair::{Pair, Seen, ack, packet, publish_bytes};
 
+// 3.1.1: [MQTT-3.3.4-1] [MQTT-4.3.2-2]
 #[test]
 fn a_message_of_qos_1_is_acknowledged_by_the_next_poll_and_not_before() {
     let mut pair = Pair::connected(64, 64);
@@ -30,6 +31,7 @@ fn acknowledge_does_it_without_a_poll() {
     assert_eq!(pair.poll(), Ok(Some(Seen::message("t", b"off", 0))));
 }
 
+// 3.1.1: [MQTT-3.3.4-1] [MQTT-4.1.0-2] [MQTT-4.3.3-2]
 #[test]
 fn a_message_of_qos_2_is_delivered_once_however_often_it_comes() {
     let mut pair = Pair::connected(64, 64);
@@ -86,6 +88,7 @@ fn more_messages_of_qos_2_than_can_be_remembered_do_not_stop_the_dialogue() {
     assert!(pair.session.is_idle());
 }
 
+// 3.1.1: [MQTT-6.0.0-2]
 #[test]
 fn packets_cut_at_every_byte_are_put_together() {
     let stream: Vec<u8> = [
@@ -132,6 +135,7 @@ fn packets_cut_at_every_byte_are_put_together() {
     }
 }
 
+// 3.1.1: [MQTT-4.5.0-2]
 #[test]
 fn ten_megabytes_go_through_64_bytes_at_every_qos() {
     const LENGTH: usize = 10_000_000;

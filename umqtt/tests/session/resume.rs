@@ -30,6 +30,7 @@ fn publishes(packets: &[Packet]) -> Vec<(u8, u16, bool)> {
         .collect()
 }
 
+// 3.1.1: [MQTT-2.3.1-3] [MQTT-3.1.2-4] [MQTT-3.3.1-1] [MQTT-4.1.0-1] [MQTT-4.4.0-1] [MQTT-4.6.0-1]
 #[test]
 fn what_was_not_acknowledged_is_sent_again_with_dup_only_where_it_was_sent() {
     let mut pair = kept_pair(128);
@@ -82,6 +83,7 @@ fn qos_0_and_requests_are_not_carried_over() {
     assert_eq!(publishes(&pair.packets()), [(b'1', 1, false)]);
 }
 
+// 3.1.1: [MQTT-4.3.3-1] [MQTT-4.4.0-1]
 #[test]
 fn qos_2_goes_on_with_the_half_it_had_reached() {
     let mut pair = kept_pair(128);
@@ -105,6 +107,7 @@ fn qos_2_goes_on_with_the_half_it_had_reached() {
     assert!(pair.session.is_idle());
 }
 
+// 3.1.1: [MQTT-4.1.0-1] [MQTT-4.3.3-2]
 #[test]
 fn a_message_of_qos_2_that_was_delivered_is_not_delivered_again_by_the_next_connection() {
     // `polls`: whether the caller came back for more before the connection broke.
@@ -147,6 +150,7 @@ fn a_message_of_qos_1_that_was_not_acknowledged_comes_again() {
     assert!(matches!(&again[..], [Seen::Message(message)] if message.dup));
 }
 
+// 3.1.1: [MQTT-3.1.2-6]
 #[test]
 fn a_server_that_forgot_the_session_and_a_clean_one_leave_nothing() {
     for (connect, present) in [(kept(), false), (Connect::new("a"), false)] {

@@ -39,6 +39,7 @@ fn answer(pair: &mut Pair, data: &[u8]) -> Result<(), QueueError> {
     )
 }
 
+// 5: [MQTT-4.12.0-3] [MQTT-4.12.0-5]
 #[test]
 fn an_authentication_goes_to_and_fro_before_the_connack() {
     for chunk in [1, usize::MAX] {
@@ -77,6 +78,7 @@ fn the_whole_dialogue_has_the_time_of_a_connack() {
     assert_eq!(pair.poll(), Err(Error::ConnackTimeout));
 }
 
+// 5: [MQTT-4.12.1-1]
 #[test]
 fn a_connected_client_may_authenticate_again() {
     let mut pair = Pair::accepted(64, 64, &authenticating(), &[]);
@@ -93,6 +95,7 @@ fn a_connected_client_may_authenticate_again() {
     assert!(pair.session.is_connected() && pair.session.is_idle());
 }
 
+// 5: [MQTT-4.12.0-5] [MQTT-4.12.0-7] [MQTT-3.15.2-1]
 #[test]
 fn an_answer_that_cannot_be_sent_is_refused() {
     let mut pair = Pair::new(64, 64);
@@ -116,6 +119,7 @@ fn an_answer_that_cannot_be_sent_is_refused() {
     assert_eq!(pair.session.authenticate(reason, &[METHOD]), invalid);
 }
 
+// 5: [MQTT-4.12.0-5] [MQTT-4.12.0-6]
 #[test]
 fn an_auth_that_the_server_may_not_send_ends_the_connection() {
     let without_method = packet(0xf0, &[0x18, 0]);

@@ -204,6 +204,7 @@ fn a_connack_tells_all_its_properties() {
     assert_eq!(events, [Seen::Connected(true, expected)]);
 }
 
+// 5: [MQTT-4.13.2-1]
 #[test]
 fn a_refusal_has_its_reason_and_its_properties() {
     for reason in (0x80..=0x8a).chain([0x8c, 0x90, 0x95, 0x97, 0x99, 0x9a, 0x9b, 0x9c, 0x9d, 0x9f])
@@ -231,6 +232,7 @@ fn a_server_that_knows_only_the_old_protocol_is_understood() {
     );
 }
 
+// 5: [MQTT-3.1.2-20] [MQTT-3.1.2-21] [MQTT-3.2.2-21]
 #[test]
 fn the_keep_alive_of_the_server_takes_the_place_of_ours() {
     let mut pair = Pair::accepted(64, 64, &clean(), &[0x13, 0, 8]);
@@ -244,6 +246,7 @@ fn the_keep_alive_of_the_server_takes_the_place_of_ours() {
     assert_eq!(pair.session.deadline(), Some(pair.now.after(45_000)));
 }
 
+// 5: [MQTT-3.2.2-4]
 #[test]
 fn the_server_may_not_claim_a_session_where_a_clean_one_was_asked_for() {
     let mut pair = Pair::new(64, 64);

@@ -4,6 +4,7 @@ use umqtt::{Connect, Error, Property, Publish, Qos, QueueError, ReasonCode, Vers
 
 use crate::pair::{Pair, ack, clean, farewell, field, kept, packet, publish_bytes};
 
+// 5: [MQTT-4.13.2-1]
 #[test]
 fn a_server_that_ends_the_connection_says_why() {
     for reason in [
@@ -37,6 +38,7 @@ fn a_server_that_ends_the_connection_says_why() {
     assert_eq!(error, Err(Error::Disconnected(ReasonCode::SUCCESS)));
 }
 
+// 5: [MQTT-3.1.2-23] [MQTT-4.4.0-1]
 #[test]
 fn what_came_before_the_disconnect_is_heard_and_what_is_in_flight_is_kept() {
     let mut pair = Pair::accepted(64, 64, &kept(), &[]);
@@ -84,6 +86,7 @@ fn a_client_leaves_with_a_reason_and_properties() {
     }
 }
 
+// 5: [MQTT-3.14.2-1]
 #[test]
 fn a_leave_that_may_not_be_taken_is_refused() {
     let invalid = Err(QueueError::Invalid);

@@ -12,6 +12,7 @@ mod pair;
 mod publish;
 mod receive;
 mod snapshot;
+mod standard;
 mod stream;
 mod subscribe;
 mod window;

@@ -178,6 +178,7 @@ fn property(identifier: u8, value: &[u8]) -> Vec<u8> {
     [&[identifier][..], value].concat()
 }
 
+// 5: [MQTT-3.14.2-2]
 #[test]
 fn every_property_in_every_packet_is_taken_where_the_standard_has_it_and_nowhere_else() {
     for (identifier, value, carriers) in properties() {
@@ -289,6 +290,7 @@ fn packets_cut_at_every_byte_are_malformed_unless_what_is_left_is_a_packet() {
     }
 }
 
+// 5: [MQTT-1.5.5-1]
 #[test]
 fn a_property_length_that_does_not_fit_the_packet_is_malformed() {
     for kind in KINDS {
@@ -308,6 +310,7 @@ fn a_property_length_that_does_not_fit_the_packet_is_malformed() {
     }
 }
 
+// 5: [MQTT-1.5.4-1] [MQTT-1.5.4-2] [MQTT-1.5.4-3] [MQTT-1.5.7-1]
 #[test]
 fn text_that_is_not_utf_8_or_holds_null_is_malformed() {
     let bad: [&[u8]; 12] = [
@@ -433,6 +436,8 @@ fn reasons(kind: Kind) -> &'static [u8] {
     }
 }
 
+// 5: [MQTT-3.2.2-8] [MQTT-3.4.2-1] [MQTT-3.5.2-1] [MQTT-3.6.2-1] [MQTT-3.7.2-1] [MQTT-3.9.3-2]
+// 5: [MQTT-3.11.3-2] [MQTT-3.14.2-1] [MQTT-3.15.2-1] [MQTT-4.13.1-1]
 #[test]
 fn reason_codes_outside_their_tables_are_protocol_errors() {
     for kind in KINDS {
@@ -453,6 +458,7 @@ fn reason_codes_outside_their_tables_are_protocol_errors() {
     }
 }
 
+// 5: [MQTT-2.1.3-1] [MQTT-3.2.2-1] [MQTT-3.3.1-4] [MQTT-3.14.1-1] [MQTT-3.15.1-1] [MQTT-4.13.1-1]
 #[test]
 fn flags_that_are_not_the_standard_s_are_malformed() {
     for kind in KINDS {
@@ -478,6 +484,7 @@ fn flags_that_are_not_the_standard_s_are_malformed() {
     }
 }
 
+// 5: [MQTT-3.2.0-2]
 #[test]
 fn packets_that_have_no_place_are_protocol_errors() {
     // Type 0 is none at all.
@@ -513,6 +520,7 @@ fn identifier_0_is_a_protocol_error() {
     }
 }
 
+// 5: [MQTT-1.5.5-1]
 #[test]
 fn a_remaining_length_of_five_bytes_or_not_of_its_shortest_form_is_malformed() {
     for kind in KINDS {

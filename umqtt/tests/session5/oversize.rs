@@ -8,6 +8,7 @@ fn with(oversize: Oversize) -> Connect<'static> {
     Connect { oversize, ..kept() }
 }
 
+// 5: [MQTT-4.5.0-2]
 #[test]
 fn what_is_thrown_away_is_answered_as_the_caller_chose() {
     let discarded = [(0, None), (2, Some(0x40)), (4, Some(0x50))];

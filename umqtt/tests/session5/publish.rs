@@ -5,6 +5,7 @@ use umqtt::{Property, Publish, PublishError, Qos, ReasonCode};
 
 use crate::pair::{Pair, Seen, ack, ack_with, clean, field, kept, packet};
 
+// 5: [MQTT-3.3.2-13] [MQTT-3.3.2-19]
 #[test]
 fn a_message_carries_its_properties() {
     let mut pair = Pair::connected(64, 256);
@@ -45,6 +46,7 @@ fn a_message_carries_its_properties() {
     }
 }
 
+// 5: [MQTT-1.5.5-1]
 #[test]
 fn properties_longer_than_127_bytes_have_a_length_of_two() {
     let mut pair = Pair::connected(64, 1_024);
@@ -60,6 +62,7 @@ fn properties_longer_than_127_bytes_have_a_length_of_two() {
     assert_eq!(pair.bytes(), packet(0x30, &body));
 }
 
+// 5: [MQTT-3.3.2-14] [MQTT-3.3.4-6]
 #[test]
 fn properties_that_a_message_may_not_carry_are_refused() {
     let mut pair = Pair::connected(64, 128);
@@ -83,6 +86,7 @@ fn properties_that_a_message_may_not_carry_are_refused() {
     assert!(pair.session.is_idle());
 }
 
+// 5: [MQTT-4.3.2-3]
 #[test]
 fn acknowledgements_are_read_with_and_without_reason_and_properties() {
     let text = [&[0x1f][..], &field(b"why")].concat();
@@ -102,6 +106,7 @@ fn acknowledgements_are_read_with_and_without_reason_and_properties() {
     }
 }
 
+// 5: [MQTT-4.4.0-2]
 #[test]
 fn a_puback_may_refuse_and_the_message_is_done() {
     for reason in [0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99] {
@@ -114,6 +119,7 @@ fn a_puback_may_refuse_and_the_message_is_done() {
     }
 }
 
+// 5: [MQTT-4.3.3-4] [MQTT-4.4.0-2]
 #[test]
 fn a_pubrec_that_refuses_ends_the_message_and_one_that_does_not_goes_on() {
     for reason in [0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99] {
@@ -138,6 +144,7 @@ fn a_pubrec_that_refuses_ends_the_message_and_one_that_does_not_goes_on() {
     }
 }
 
+// 5: [MQTT-3.6.2-1] [MQTT-3.6.2-2] [MQTT-3.6.2-3]
 #[test]
 fn a_pubrec_for_nothing_is_answered_that_there_is_none() {
     let mut pair = Pair::connected(64, 64);
@@ -157,6 +164,7 @@ fn a_pubrec_for_nothing_is_answered_that_there_is_none() {
     assert_eq!(pair.bytes(), ack(0x62, 1));
 }
 
+// 5: [MQTT-3.2.2-11] [MQTT-3.2.2-14] [MQTT-3.2.2-15]
 #[test]
 fn what_the_server_does_not_take_is_not_sent() {
     let limits = [0x24, 1, 0x25, 0, 0x27, 0, 0, 0, 20];
@@ -191,6 +199,7 @@ fn what_the_server_does_not_take_is_not_sent() {
     );
 }
 
+// 5: [MQTT-3.2.2-17] [MQTT-3.2.2-18] [MQTT-3.3.2-7] [MQTT-3.3.2-8] [MQTT-3.3.2-9]
 #[test]
 fn an_alias_stands_for_the_topic_it_was_set_for_on_this_connection() {
     let mut pair = Pair::accepted(64, 128, &kept(), &[0x22, 0, 3]);
@@ -224,6 +233,7 @@ fn an_alias_stands_for_the_topic_it_was_set_for_on_this_connection() {
     );
 }
 
+// 5: [MQTT-3.3.1-1] [MQTT-3.3.1-3] [MQTT-4.4.0-1]
 #[test]
 fn messages_are_sent_again_with_dup_and_their_properties() {
     let mut pair = Pair::accepted(64, 128, &kept(), &[]);

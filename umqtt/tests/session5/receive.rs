@@ -51,6 +51,8 @@ fn a_message_tells_all_its_properties() {
     }
 }
 
+// 5: [MQTT-3.5.2-2] [MQTT-3.5.2-3] [MQTT-3.7.2-1] [MQTT-3.7.2-2] [MQTT-3.7.2-3] [MQTT-4.1.0-1]
+// 5: [MQTT-4.3.3-8] [MQTT-4.3.3-10] [MQTT-4.3.3-11]
 #[test]
 fn qos_2_is_delivered_once_and_answered_by_its_whole_dialogue() {
     let mut pair = Pair::connected(64, 64);
@@ -70,6 +72,8 @@ fn qos_2_is_delivered_once_and_answered_by_its_whole_dialogue() {
     assert!(pair.session.is_idle());
 }
 
+// 5: [MQTT-3.4.2-1] [MQTT-3.4.2-2] [MQTT-3.4.2-3] [MQTT-3.5.2-1] [MQTT-3.5.2-2] [MQTT-3.5.2-3]
+// 5: [MQTT-4.3.3-9]
 #[test]
 fn a_message_may_be_rejected_with_a_reason() {
     let mut pair = Pair::connected(64, 64);
@@ -114,6 +118,7 @@ fn a_rejected_message_is_not_taken_for_delivered_by_the_next_connection() {
     assert_eq!(told, Ok(vec![Seen::message("t", b"on", 2)]));
 }
 
+// 5: [MQTT-3.3.4-9]
 #[test]
 fn more_messages_at_once_than_the_receive_maximum_end_the_connection() {
     let connect = Connect {
@@ -152,6 +157,7 @@ fn more_messages_at_once_than_the_receive_maximum_end_the_connection() {
     assert_eq!(pair.exchange(&free).unwrap().len(), 1);
 }
 
+// 5: [MQTT-3.1.2-24] [MQTT-4.13.1-1]
 #[test]
 fn a_packet_above_the_maximum_packet_size_ends_the_connection() {
     let connect = Connect {
@@ -183,6 +189,7 @@ fn aliased(memory: usize, maximum: u16) -> Pair {
     pair
 }
 
+// 5: [MQTT-3.3.2-7] [MQTT-3.3.2-10]
 #[test]
 fn an_alias_stands_for_the_topic_name_the_server_set_it_for() {
     let mut pair = aliased(3 * 12, 3);
@@ -216,6 +223,7 @@ fn an_alias_stands_for_the_topic_name_the_server_set_it_for() {
     assert_eq!(pair.bytes(), farewell(ReasonCode::PROTOCOL_ERROR));
 }
 
+// 5: [MQTT-3.1.2-26] [MQTT-3.1.2-27] [MQTT-3.3.2-11]
 #[test]
 fn an_alias_that_was_not_offered_ends_the_connection() {
     for (maximum, alias) in [(0, 1), (0, 0), (3, 0), (3, 4), (3, 0x100)] {

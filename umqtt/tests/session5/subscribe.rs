@@ -4,6 +4,7 @@ use umqtt::{Property, Qos, ReasonCode, RetainHandling, SubscribeError, Subscript
 
 use crate::pair::{Pair, Seen, clean, field, packet};
 
+// 5: [MQTT-3.8.3-1] [MQTT-3.8.3-5]
 #[test]
 fn subscriptions_carry_their_options_and_the_request_its_properties() {
     let mut pair = Pair::connected(64, 128);
@@ -76,6 +77,7 @@ fn every_code_of_a_suback_and_unsuback_is_told() {
     }
 }
 
+// 5: [MQTT-3.8.3-2] [MQTT-3.8.3-4]
 #[test]
 fn properties_that_a_request_may_not_carry_are_refused() {
     let mut pair = Pair::connected(64, 64);

@@ -8,6 +8,7 @@ fn message(qos: Qos) -> Publish<'static> {
     Publish::new("t", b"p").qos(qos)
 }
 
+// 5: [MQTT-3.3.4-7] [MQTT-4.9.0-1] [MQTT-4.9.0-2]
 #[test]
 fn no_more_messages_are_in_flight_than_the_server_takes() {
     for qos in [Qos::AtLeastOnce, Qos::ExactlyOnce] {
@@ -68,6 +69,7 @@ fn told(bytes: &[u8]) -> Vec<String> {
         .collect()
 }
 
+// 5: [MQTT-3.3.4-7] [MQTT-3.3.4-8] [MQTT-4.6.0-1] [MQTT-4.9.0-1] [MQTT-4.9.0-3]
 #[test]
 fn what_is_sent_again_keeps_to_the_window_of_the_new_connection() {
     let mut pair = Pair::accepted(64, 256, &kept(), &[]);
@@ -101,6 +103,7 @@ fn what_is_sent_again_keeps_to_the_window_of_the_new_connection() {
     pair.publish(message(Qos::AtLeastOnce));
 }
 
+// 5: [MQTT-3.3.4-8] [MQTT-4.3.3-3] [MQTT-4.6.0-1] [MQTT-4.9.0-3]
 #[test]
 fn a_full_send_buffer_gets_through_a_window_of_one() {
     for qos in [Qos::AtLeastOnce, Qos::ExactlyOnce] {
