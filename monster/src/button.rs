@@ -10,6 +10,11 @@ pub const DOUBLE_MS: u64 = 400;
 /// A press is long from this hold on, in milliseconds.
 pub const LONG_MS: u64 = 1_000;
 
+/// A hold of this length brings up the access point, in milliseconds.
+pub const HOLD_ACCESS_POINT_MS: u64 = 5_000;
+/// A hold of this length makes the device forget everything, in milliseconds.
+pub const HOLD_FACTORY_RESET_MS: u64 = 10_000;
+
 /// What the person at the button did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ButtonEvent {
@@ -132,6 +137,15 @@ impl Button {
             }
             Phase::Down(since) | Phase::Spent(since) => Some(now.since(since)),
             Phase::Stuck | Phase::Idle | Phase::Released(_) => None,
+        }
+    }
+
+    /// Since when the button has been held, if it is, and is not just being let go.
+    #[must_use]
+    pub fn held_since(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Down(since) | Phase::Spent(since) if !self.is_bouncing() => Some(since),
+            _ => None,
         }
     }
 

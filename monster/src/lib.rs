@@ -38,9 +38,10 @@
 //! let now = Instant::from_millis(0);
 //! let mut device = Device::new(start, &mut receive, &mut send, now);
 //!
-//! // The switch is on at boot, and a connection is wanted.
+//! // The switch is on at boot, a connection is wanted, and the LED is lit while there is none.
 //! assert_eq!(device.poll(now), Some(Output::Switch { level: true }));
 //! assert_eq!(device.poll(now), Some(Output::Connect));
+//! assert_eq!(device.poll(now), Some(Output::Led { lit: true }));
 //! assert_eq!(device.poll(now), None);
 //!
 //! // The board has opened it: CONNECT is to be sent, and an answer awaited until the deadline.
@@ -59,6 +60,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod access_point;
 pub mod backoff;
 pub mod button;
 pub mod climate;
@@ -68,6 +70,7 @@ mod dialogue;
 pub mod heartbeat;
 pub mod homeassistant;
 pub mod identity;
+mod led;
 mod link;
 pub mod log;
 pub mod memory;

@@ -45,8 +45,14 @@ pub trait Board {
     /// ([`monster::dht`]).
     async fn measure(&mut self) -> &[u16];
 
-    /// Shows a person which device this is.
+    /// Shows a person which device this is, beside the status LED.
     fn identify(&mut self);
+
+    /// Lights the status LED, or lets it be dark, if there is one.
+    fn set_led(&mut self, _lit: bool) {}
+
+    /// Opens the access point, or closes it, if there is one.
+    fn set_access_point(&mut self, _up: bool) {}
 
     /// True chance that nobody else has, and that is never the same again: the keys of encrypted
     /// connections are made of it. It is asked once, at the start; `None` if the board has no source
@@ -205,6 +211,8 @@ async fn carry_out<B: Board, F: NorFlash>(
                 }
             },
             Output::Identify => board.identify(),
+            Output::Led { lit } => board.set_led(lit),
+            Output::AccessPoint { up } => board.set_access_point(up),
             Output::Log(line) => B::log(line.level, format_args!("{}", line.text)),
             Output::FactoryReset => {
                 if let Err(error) = store.erase().await {

@@ -341,6 +341,7 @@ impl<'a> Home<'a> {
                 world.after(delay, self.number, What::Measured { boot });
             }
             Output::Save(record) => self.save(record, world),
+            Output::Led { .. } | Output::AccessPoint { .. } => {}
             Output::Identify => self.judge.identified(),
             Output::Log(line) => world.trace.add(world.now, self.number, Note::Log(line)),
             Output::FactoryReset => panic!("nobody asked it to forget"),

@@ -1,7 +1,6 @@
 //! The device's pins. Each is simulated, or one that Linux has; the settings say which ([`wiring`]).
 //! What differs between the two is here, so that the loop sees pins.
 
-mod blink;
 #[cfg_attr(not(target_os = "linux"), path = "pins/no_gpio.rs")]
 mod gpio;
 mod iio;
@@ -12,16 +11,15 @@ use std::future::pending;
 
 use monster::dht::{Reading, SensorError};
 use monster::settings::value::ClimateKind;
-use umqtt::{Clock as _, Instant, Timer as _};
+use umqtt::{Clock as _, Timer as _};
 
 use crate::clock::Clock;
-use blink::Blink;
 use wiring::{Pin, PinError, Wiring};
 
 /// All pins of a device.
 pub struct Pins {
     switch: Option<gpio::Output>,
-    led: Option<Led>,
+    led: Option<gpio::Output>,
     pub button: Button,
     pub sensor: Sensor,
 }
@@ -54,7 +52,7 @@ impl Pins {
         };
         Ok(Pins {
             switch: output(Pin::Switch, &wiring.switch)?,
-            led: output(Pin::Led, &wiring.led)?.map(Led::new),
+            led: output(Pin::Led, &wiring.led)?,
             button,
             sensor,
         })
@@ -68,33 +66,16 @@ impl Pins {
         self.switch.as_mut().map_or(Ok(()), |line| line.set(high))
     }
 
-    /// Somebody wants to see which device this is.
-    pub fn identify(&mut self, now: Instant) {
-        if let Some(led) = &mut self.led {
-            led.blink.start(now);
-        }
-    }
-
-    /// Shows on the status LED how the device is.
+    /// Lights the status LED, or lets it be dark, if there is one.
     ///
     /// # Errors
     /// What the system says.
-    pub fn show(&mut self, is_online: bool, now: Instant) -> Result<(), String> {
-        self.led
-            .as_mut()
-            .map_or(Ok(()), |led| led.show(is_online, now))
-    }
-
-    /// When the status LED changes by itself.
-    pub fn deadline(&self, now: Instant) -> Option<Instant> {
-        self.led.as_ref()?.blink.deadline(now)
+    pub fn set_led(&mut self, lit: bool) -> Result<(), String> {
+        self.led.as_mut().map_or(Ok(()), |line| line.set(lit))
     }
 
     /// A device starts, with a clock of its own; returns whether its button is down.
     pub fn start(&mut self) -> bool {
-        if let Some(led) = &mut self.led {
-            led.blink = Blink::default();
-        }
         match &mut self.button {
             Button::Simulated(button) => {
                 button.let_go();
@@ -102,31 +83,6 @@ impl Pins {
             }
             Button::Line(line) => line.is_active(),
         }
-    }
-}
-
-/// A status LED: lit while there is no broker, and blinking to show which device this is.
-struct Led {
-    line: gpio::Output,
-    blink: Blink,
-    lit: Option<bool>,
-}
-
-impl Led {
-    fn new(line: gpio::Output) -> Self {
-        Led {
-            line,
-            blink: Blink::default(),
-            lit: None,
-        }
-    }
-
-    fn show(&mut self, is_online: bool, now: Instant) -> Result<(), String> {
-        let lit = self.blink.change(!is_online, now);
-        if self.lit.replace(lit) == Some(lit) {
-            return Ok(());
-        }
-        self.line.set(lit)
     }
 }
 

@@ -214,8 +214,14 @@ impl Running<'_, '_> {
                     let id = &self.board.id;
                     let text = format!("\x07{STRONG}{GOOD}*** this is {id} ***{GOOD:#}{STRONG:#}");
                     self.say(LogLevel::Info, text);
-                    self.pins.identify(self.clock.now());
                 }
+                Output::Led { lit } => {
+                    if let Err(error) = self.pins.set_led(lit) {
+                        self.say(LogLevel::Error, format_args!("the status LED: {error}"));
+                    }
+                }
+                // A desk has no radio of its own to open one with.
+                Output::AccessPoint { .. } => {}
                 Output::Log(line) => self.say(line.level, line.text),
                 Output::FactoryReset => {
                     self.link.close().await;
@@ -253,11 +259,7 @@ impl Running<'_, '_> {
 
     /// Shows how the device is, to people and to systemd. Only a device that has had its turn is shown.
     fn show(&mut self) {
-        let is_online = self.device.is_online();
-        if let Err(error) = self.pins.show(is_online, self.clock.now()) {
-            self.say(LogLevel::Error, format_args!("the status LED: {error}"));
-        }
-        self.notifier.turned(if is_online {
+        self.notifier.turned(if self.device.is_online() {
             "connected to the broker"
         } else {
             "no connection to the broker"
@@ -282,8 +284,7 @@ impl Running<'_, '_> {
 
     /// When something is due, if nothing happens before.
     fn wake(&self) -> Option<SystemInstant> {
-        let leds = self.pins.deadline(self.clock.now());
-        let due = [self.device.deadline(), leds].into_iter().flatten().min();
+        let due = self.device.deadline();
         let stop = self.stopping.map(|since| since + STOP_TIMEOUT);
         [
             due.map(|due| self.clock.system(due)),

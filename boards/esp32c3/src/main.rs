@@ -69,7 +69,6 @@ const NETWORK: Option<Network> = match (
 #[esp_rtos::main]
 async fn main(spawner: Spawner) {
     static WATCHDOG: ConstStaticCell<Watchdog> = ConstStaticCell::new(Watchdog::new());
-    static LED: ConstStaticCell<Led> = ConstStaticCell::new(Led::new());
     static STATION: ConstStaticCell<Station> = ConstStaticCell::new(Station::new());
     static STORE: StaticCell<Store<Partition>> = StaticCell::new();
     static RESOURCES: StaticCell<StackResources<SOCKETS>> = StaticCell::new();
@@ -82,7 +81,7 @@ async fn main(spawner: Spawner) {
     esp_alloc::heap_allocator!(#[esp_hal::ram(reclaimed)] size: HEAP_RECLAIMED);
     esp_alloc::heap_allocator!(size: HEAP_OWN);
     esp_rtos::start(TimerGroup::new(p.TIMG0).timer0, p.FROM_CPU_INTR0);
-    let (watchdog, led, station) = (&*WATCHDOG.take(), &*LED.take(), &*STATION.take());
+    let (watchdog, station) = (&*WATCHDOG.take(), &*STATION.take());
     spawner.spawn(watch(watchdog, timer).expect("it is spawned once"));
 
     let reset = power::reset_reason();
@@ -138,9 +137,7 @@ async fn main(spawner: Spawner) {
         let pin = take("climate.gpio", &settings.climate.gpio, pin::SENSOR)?;
         Sensor::new(kind, pin, p.RMT).ok()
     });
-    if let Some(pin) = take("led.gpio", &settings.led.gpio, pin::LED) {
-        spawner.spawn(light(led, pin).expect("it is spawned once"));
-    }
+    let led = take("led.gpio", &settings.led.gpio, pin::LED).map(Led::new);
     start.button_pressed = button.as_ref().is_some_and(Button::is_down);
 
     let resources = RESOURCES.init(StackResources::new());
@@ -150,7 +147,7 @@ async fn main(spawner: Spawner) {
     // The radio is part of this firmware also if no network was named: so its size says something.
     match core::hint::black_box(NETWORK) {
         Some(network) => {
-            spawner.spawn(join(station, p.WIFI, network, led).expect("it is spawned once"));
+            spawner.spawn(join(station, p.WIFI, network).expect("it is spawned once"));
         }
         None => log::line(
             LogLevel::Warn,
@@ -177,23 +174,13 @@ async fn watch(watchdog: &'static Watchdog, timer: Rtc<'static>) {
 }
 
 #[embassy_executor::task]
-async fn light(led: &'static Led, pin: AnyPin<'static>) {
-    led.run(pin).await;
-}
-
-#[embassy_executor::task]
 async fn network(mut runner: Runner<'static, Interface>) {
     runner.run().await;
 }
 
 #[embassy_executor::task]
-async fn join(
-    station: &'static Station,
-    radio: WIFI<'static>,
-    network: Network,
-    led: &'static Led,
-) {
-    station.run(radio, network, led).await;
+async fn join(station: &'static Station, radio: WIFI<'static>, network: Network) {
+    station.run(radio, network).await;
 }
 
 /// A pin that is set but cannot be had: what hangs on it does nothing, and all else works.
@@ -210,7 +197,7 @@ struct Board {
     switch: Switch,
     button: Option<Button>,
     sensor: Option<Sensor>,
-    led: &'static Led,
+    led: Option<Led>,
     station: &'static Station,
     watchdog: &'static Watchdog,
     entropy: Option<[u8; 32]>,
@@ -241,7 +228,12 @@ impl monster_net::Board for Board {
 
     fn identify(&mut self) {
         log::line(LogLevel::Info, format_args!("*** this is the one ***"));
-        self.led.identify();
+    }
+
+    fn set_led(&mut self, lit: bool) {
+        if let Some(led) = &mut self.led {
+            led.set(lit);
+        }
     }
 
     fn vitals(&mut self) -> Vitals {

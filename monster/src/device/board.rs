@@ -85,6 +85,8 @@ pub enum Input<'a> {
     SaveFailed(u8),
     /// How the board is, for diagnostics; as often as the board likes.
     Vitals(Vitals),
+    /// Somebody uses the access point or its portal.
+    PortalUsed,
     /// Somebody at the device itself wants something.
     Local(LocalCommand),
     /// Say goodbye, and stop.
@@ -117,8 +119,18 @@ pub enum Output {
     Measure,
     /// Store a record, then answer [`Input::Saved`] or [`Input::SaveFailed`].
     Save(Record),
-    /// Show a person which device this is.
+    /// Show a person which device this is, beside the status LED, which blinks of itself.
     Identify,
+    /// Light the status LED, or let it be dark. A board without one does nothing.
+    Led {
+        /// Whether it is lit.
+        lit: bool,
+    },
+    /// Open the access point, or close it. A board without one does nothing.
+    AccessPoint {
+        /// Whether it is to be up.
+        up: bool,
+    },
     /// A line for the log.
     Log(Log),
     /// Erase the settings and every record, then start anew. Nothing more comes.

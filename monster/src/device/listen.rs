@@ -242,7 +242,10 @@ impl Device<'_> {
                 self.measure(asker, hand, now);
                 return;
             }
-            Action::Identify => self.wanted.identify = true,
+            Action::Identify => {
+                self.wanted.identify = true;
+                self.identify.start(now);
+            }
             Action::Restart => {}
         }
         let state = self.switch.is_on();

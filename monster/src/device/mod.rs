@@ -3,12 +3,14 @@
 mod announce;
 mod board;
 mod connection;
+mod hold;
 mod listen;
 mod local;
 mod speak;
 mod status;
 
 pub use board::{Input, Output, ResetReason, Start, Vitals};
+use hold::Held;
 pub use local::{LocalCommand, UnknownCommand};
 pub use status::{Connection, ConnectionState, LastPress, REASON_MAX};
 
@@ -17,6 +19,7 @@ use core::net::IpAddr;
 use heapless::String;
 use umqtt::{Instant, PacketIdentifier, Session};
 
+use crate::access_point::AccessPoint;
 use crate::backoff::Backoff;
 use crate::button::{Button, ButtonEvent};
 use crate::climate::{Climate, Offsets};
@@ -27,6 +30,7 @@ use crate::dialogue::payload::Counters;
 use crate::dialogue::topics::Topics;
 use crate::heartbeat::Heartbeat;
 use crate::identity::DeviceId;
+use crate::led::Identify;
 use crate::link::Link;
 use crate::log::Lines;
 use crate::memory::{CommandId, Executed, Record};
@@ -113,6 +117,12 @@ pub struct Device<'b> {
     reason: String<REASON_MAX>,
     /// What the button did last, and when.
     pressed: Option<(ButtonEvent, Instant)>,
+    /// What the hold of the button that lasts has done so far.
+    held: Held,
+    identify: Identify,
+    /// When the status LED changes by itself.
+    led_deadline: Option<Instant>,
+    access_point: AccessPoint,
 
     wanted: Wanted,
     log: Lines,
@@ -132,6 +142,10 @@ struct Pending {
 struct Wanted {
     /// The level the pin has.
     level: Option<bool>,
+    /// Whether the LED is lit.
+    lit: Option<bool>,
+    /// Whether the access point is up.
+    access_point: bool,
     connect: bool,
     close: bool,
     command: Option<Record>,
@@ -219,6 +233,14 @@ impl<'b> Device<'b> {
             ip: None,
             reason: String::new(),
             pressed: None,
+            held: Held::default(),
+            identify: Identify::default(),
+            led_deadline: None,
+            access_point: AccessPoint::new(
+                settings.access_point,
+                !settings.wifi.ssid.as_str().is_empty(),
+                now,
+            ),
             wanted: Wanted::default(),
             log,
             settings,
@@ -231,9 +253,14 @@ impl<'b> Device<'b> {
             return;
         }
         match input {
-            Input::Network(true) if self.link == Link::Down => self.wait_for_next_attempt(now),
-            Input::Network(true) => {}
-            Input::Network(false) => self.network_down(now),
+            Input::Network(is_there) => {
+                self.access_point.handle_network(is_there, now);
+                match is_there {
+                    true if self.link == Link::Down => self.wait_for_next_attempt(now),
+                    true => {}
+                    false => self.network_down(now),
+                }
+            }
             Input::Connected { ip } => self.connected(ip, now),
             Input::ConnectFailed(reason) | Input::Closed(reason) => {
                 if self.link.is_open() {
@@ -266,6 +293,7 @@ impl<'b> Device<'b> {
             }
             Input::SaveFailed(key) => self.save_failed(key, now),
             Input::Vitals(vitals) => self.vitals = vitals,
+            Input::PortalUsed => self.access_point.handle_use(now),
             Input::Local(command) => self.obey(command, now),
             Input::Stop => self.part(End::Stop, now),
         }
@@ -307,6 +335,18 @@ impl<'b> Device<'b> {
         if take(&mut self.wanted.identify) {
             return Some(Output::Identify);
         }
+        let up = self.access_point.is_up();
+        if self.wanted.access_point != up {
+            self.wanted.access_point = up;
+            return Some(Output::AccessPoint { up });
+        }
+        let pattern = self.pattern(now);
+        self.led_deadline = pattern.deadline(now);
+        let lit = pattern.is_lit(now);
+        if self.wanted.lit != Some(lit) {
+            self.wanted.lit = Some(lit);
+            return Some(Output::Led { lit });
+        }
         if self.link == Link::Ended
             && !self.wanted.end_saved
             && let Some(on) = self.switch.unsaved()
@@ -345,6 +385,8 @@ impl<'b> Device<'b> {
                 .due
                 .filter(|_| speaking && self.in_flight < IN_FLIGHT),
             self.pending.as_ref().map(|pending| pending.deadline),
+            self.access_point.deadline(),
+            self.hold_deadline(),
         ]
         .into_iter()
         .flatten()
@@ -386,6 +428,8 @@ impl<'b> Device<'b> {
         }
         let event = self.button.handle_timeout(now);
         self.button_event(event, now);
+        self.advance_hold(now);
+        self.access_point.handle_timeout(now);
         if self
             .pending
             .as_ref()

@@ -60,6 +60,10 @@ pub struct Bench {
     pub pongs: bool,
     pub measures: u32,
     pub identified: u32,
+    /// Whether the status LED is lit, and when it changed.
+    pub lit: Option<bool>,
+    pub flashes: Vec<(u64, bool)>,
+    pub access_point: bool,
     pub ended: Option<Output>,
     pub log: Vec<String>,
     pub steps: Vec<Step>,
@@ -136,6 +140,9 @@ impl Bench {
             pongs: true,
             measures: 0,
             identified: 0,
+            lit: None,
+            flashes: Vec::new(),
+            access_point: false,
             ended: None,
             log: Vec::new(),
             steps: Vec::new(),
@@ -240,6 +247,17 @@ impl Bench {
                 None
             }
             Output::Save(record) => self.save(record),
+            Output::Led { lit } => {
+                assert_ne!(self.lit, Some(*lit), "it is so already");
+                self.lit = Some(*lit);
+                self.flashes.push((self.now, *lit));
+                return;
+            }
+            Output::AccessPoint { up } => {
+                assert_ne!(self.access_point, *up, "it is so already");
+                self.access_point = *up;
+                None
+            }
             Output::Identify => {
                 self.identified += 1;
                 None

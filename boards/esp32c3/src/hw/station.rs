@@ -13,7 +13,6 @@ use esp_radio::wifi::{
 };
 use monster::settings::value::LogLevel;
 
-use crate::hw::led::Led;
 use crate::log;
 
 /// How long to wait before the next attempt to join.
@@ -49,7 +48,7 @@ impl Station {
     }
 
     /// Joins the network, for ever; returns if the radio cannot be used at all.
-    pub async fn run(&self, radio: WIFI<'static>, network: Network, led: &Led) {
+    pub async fn run(&self, radio: WIFI<'static>, network: Network) {
         let mut controller = match open(radio, network) {
             Ok(controller) => controller,
             Err(error) => {
@@ -63,10 +62,8 @@ impl Station {
         loop {
             match controller.connect_async().await {
                 Ok(_) => {
-                    led.joined(true);
                     let why = self.stay(&controller).await;
                     self.rssi.set(None);
-                    led.joined(false);
                     log::line(LogLevel::Warn, format_args!("WiFi lost: {why}"));
                 }
                 Err(error) => {
