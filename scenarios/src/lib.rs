@@ -14,6 +14,7 @@
 
 pub mod broker;
 pub mod certificates;
+pub mod chaos;
 pub mod desk;
 pub mod device;
 pub mod latency;

@@ -107,6 +107,11 @@ impl Proxy {
         });
     }
 
+    /// Forgets the cut of [`Proxy::cut_after`], if it has not been made yet.
+    pub fn spare(&self) {
+        self.shared.lock().cut = None;
+    }
+
     /// Waits until the cut of [`Proxy::cut_after`] has been made.
     pub fn wait_until_cut(&self, within: Duration) {
         self.wait_for("the cut", within, |state| state.cut.is_none());

@@ -28,7 +28,11 @@ pub struct Scripted {
 impl Scripted {
     /// Listens on a free port.
     pub fn listen() -> Self {
-        let port = free_port();
+        Self::listen_on(free_port())
+    }
+
+    /// Listens on this port, in the place of a broker that was killed.
+    pub fn listen_on(port: u16) -> Self {
         let listener =
             TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("a free port can be bound");
         listener
@@ -44,15 +48,20 @@ impl Scripted {
 
     /// The next connection of the device; fails when none comes `within` that time.
     pub fn accept(&self, within: Duration) -> Peer {
+        let peer = self.next(within);
+        peer.unwrap_or_else(|| panic!("the device did not connect within {within:?}"))
+    }
+
+    /// The next connection of the device, if one comes `within` that time.
+    pub fn next(&self, within: Duration) -> Option<Peer> {
         let deadline = Instant::now() + within;
         loop {
             match self.listener.accept() {
-                Ok((stream, _)) => return Peer::new(stream),
+                Ok((stream, _)) => return Some(Peer::new(stream)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    assert!(
-                        Instant::now() < deadline,
-                        "the device did not connect within {within:?}"
-                    );
+                    if Instant::now() >= deadline {
+                        return None;
+                    }
                     thread::sleep(Duration::from_millis(2));
                 }
                 Err(error) => panic!("the scripted broker cannot accept: {error}"),

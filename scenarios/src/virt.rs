@@ -140,17 +140,37 @@ impl Bench {
 
     /// The next line from the board that begins like this.
     pub fn hear(&mut self, beginning: &str) -> String {
+        let mut heard = self.hear_until(beginning);
+        heard.pop().expect("it ends with the line")
+    }
+
+    /// All lines from the board up to the next that begins like this.
+    pub fn hear_until(&mut self, beginning: &str) -> Vec<String> {
         let deadline = Instant::now() + PATIENCE;
-        let mut heard = String::new();
-        while Instant::now() < deadline {
-            let mut line = String::new();
-            match self.0.read_line(&mut line) {
-                Ok(0) | Err(_) => break,
-                Ok(_) if line.starts_with(beginning) => return line.trim_end().to_owned(),
-                Ok(_) => heard += &line,
+        let mut heard = Vec::new();
+        while Instant::now() < deadline
+            && let Some(line) = self.line()
+        {
+            let is_last = line.starts_with(beginning);
+            heard.push(line);
+            if is_last {
+                return heard;
             }
         }
-        panic!("the bench did not say `{beginning}`, but only:\n{heard}");
+        panic!("the bench did not say `{beginning}`, but only {heard:?}");
+    }
+
+    /// What is left of a bench whose board has no power any more.
+    pub fn rest(mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.line()).collect()
+    }
+
+    fn line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        match self.0.read_line(&mut line) {
+            Ok(0) | Err(_) => None,
+            Ok(_) => Some(line.trim_end().to_owned()),
+        }
     }
 }
 

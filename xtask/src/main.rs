@@ -55,6 +55,16 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         more: Vec<String>,
     },
+    /// Run the board in QEMU while brokers die, cables are pulled, power is cut and nonsense comes in;
+    /// fail if it does not come back, or does anything twice. The same seed gives the same blows.
+    Chaos {
+        /// Where the blows are drawn from.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// For so long.
+        #[arg(long, default_value_t = 2)]
+        minutes: u64,
+    },
     /// Measure the time from a command to its reply against a raw socket through the same broker,
     /// and the CPU an idle device takes.
     Figures,
@@ -91,6 +101,7 @@ fn main() -> ExitCode {
         Task::Setup => packages::install(),
         Task::Sim { seed, hours, more } => sim(seed, hours, &more),
         Task::Scenarios { more } => test::scenarios(&more),
+        Task::Chaos { seed, minutes } => test::chaos(seed, minutes),
         Task::Size(options) => size::size(options),
         Task::Bench(options) => bench::bench(options),
         Task::Conformance { write } => conformance::conformance(write),

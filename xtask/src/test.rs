@@ -20,6 +20,7 @@ pub fn everything() -> Result<(), Failed> {
     // more of them at once than there are processors.
     build_for_scenarios()?;
     tally.count("test --package monster-scenarios -- --test-threads 8")?;
+    chaos(1, 2)?;
     cargo("run --quiet --release --package monster-sim -- --seed 1 --hours 5000").run()?;
     figures()?;
 
@@ -37,6 +38,15 @@ pub fn scenarios(more: &[String]) -> Result<(), Failed> {
     build_for_scenarios()?;
     cargo("test --quiet --package monster-scenarios --test scenarios --")
         .args(more)
+        .run()
+}
+
+/// Plays chaos on the board in QEMU.
+pub fn chaos(seed: u64, minutes: u64) -> Result<(), Failed> {
+    packages::install()?;
+    build_for_scenarios()?;
+    cargo("run --quiet --package monster-scenarios --bin chaos --")
+        .args([seed.to_string(), (60 * minutes).to_string()])
         .run()
 }
 

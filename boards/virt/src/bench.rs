@@ -10,6 +10,7 @@
 //!
 //! | to the bench | when |
 //! |---|---|
+//! | `started` | the machine was started: its pins are not set yet |
 //! | `switch 1`, `switch 0` | the switch's pin is set, or was asked for |
 //! | `identify` | the device shows which one it is |
 //! | `memory statics 1 stack 2 of 3` | bytes of RAM: in statics, of the deepest stack so far, in all |
@@ -54,12 +55,14 @@ impl Bench {
             humidity: 560,
         };
         let pulses = kind.map(|kind| dht::encode(kind, reading));
-        Bench {
+        let bench = Bench {
             console: RefCell::new(console),
             switch: Cell::new(None),
             pulses: RefCell::new(pulses.into_iter().flatten().collect()),
             edges: Channel::new(),
-        }
+        };
+        bench.say(format_args!("started"));
+        bench
     }
 
     /// The switch's pin is set.
