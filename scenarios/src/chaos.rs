@@ -201,9 +201,8 @@ impl Chaos {
                 self.proxy.cut_after(*direction, *bytes);
             }
             Blow::Nonsense(all) => {
-                self.broker.kill();
-                let port = self.broker.port();
-                let scripted = Scripted::listen_on(port);
+                let scripted = Scripted::listen();
+                self.proxy.lead_to(scripted.port());
                 for (greeted, bytes) in all {
                     let Some(mut peer) = scripted.next(NONSENSE_WAITS) else {
                         break;
@@ -216,8 +215,7 @@ impl Chaos {
                     peer.send(bytes);
                     peer.serve(Duration::from_millis(200), |_| false);
                 }
-                drop(scripted);
-                self.restart_broker();
+                self.proxy.lead_to(self.broker.port());
             }
         }
     }

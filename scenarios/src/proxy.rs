@@ -51,6 +51,7 @@ impl Proxy {
         let port = free_port();
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
+                target,
                 weather: Weather::Fair,
                 cut: None,
                 cut_through: 0,
@@ -63,7 +64,7 @@ impl Proxy {
         });
         let listener = listen(port);
         let for_thread = Arc::clone(&shared);
-        thread::spawn(move || accept(port, target, listener, &for_thread));
+        thread::spawn(move || accept(port, listener, &for_thread));
         Self { port, shared }
     }
 
@@ -75,6 +76,12 @@ impl Proxy {
     /// The URL the device is to connect to.
     pub fn url(&self) -> String {
         format!("mqtt://127.0.0.1:{}", self.port)
+    }
+
+    /// From now on leads to the broker on this loopback port; what leads to another is cut.
+    pub fn lead_to(&self, target: u16) {
+        self.shared.lock().target = target;
+        self.cut();
     }
 
     /// Changes what the network does, and returns once it does it.
@@ -176,6 +183,8 @@ struct Shared {
 
 #[derive(Debug)]
 struct State {
+    /// The port on 127.0.0.1 to which new connections lead.
+    target: u16,
     weather: Weather,
     cut: Option<Cut>,
     /// The connections up to this one are cut.
@@ -237,10 +246,10 @@ fn listen(port: u16) -> TcpListener {
     listener
 }
 
-fn accept(port: u16, target: u16, listener: TcpListener, shared: &Arc<Shared>) {
+fn accept(port: u16, listener: TcpListener, shared: &Arc<Shared>) {
     let mut listener = Some(listener);
     loop {
-        let weather = {
+        let (weather, target) = {
             let mut state = shared.lock();
             if state.dropped {
                 return;
@@ -251,7 +260,7 @@ fn accept(port: u16, target: u16, listener: TcpListener, shared: &Arc<Shared>) {
                 listener.get_or_insert_with(|| listen(port));
             }
             state.listening = listener.is_some();
-            state.weather
+            (state.weather, state.target)
         };
         shared.changed.notify_all();
         match listener.as_ref().map(TcpListener::accept) {

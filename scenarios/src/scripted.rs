@@ -28,17 +28,18 @@ pub struct Scripted {
 impl Scripted {
     /// Listens on a free port.
     pub fn listen() -> Self {
-        Self::listen_on(free_port())
-    }
-
-    /// Listens on this port, in the place of a broker that was killed.
-    pub fn listen_on(port: u16) -> Self {
+        let port = free_port();
         let listener =
             TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("a free port can be bound");
         listener
             .set_nonblocking(true)
             .expect("a listener can be non-blocking");
         Self { port, listener }
+    }
+
+    /// The port it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// The URL the device is to connect to.
@@ -124,6 +125,7 @@ impl Peer {
     pub fn hear(&mut self, within: Duration) -> Heard {
         let deadline = Instant::now() + within;
         loop {
+            let received = self.received.clone();
             match mqttbytes::v4::read(&mut self.received, 1024 * 1024) {
                 Ok(packet) => {
                     self.heard.push((Instant::now(), packet.clone()));
@@ -131,8 +133,8 @@ impl Peer {
                 }
                 Err(Error::InsufficientBytes(_)) => {}
                 Err(error) => panic!(
-                    "the device sent no packet of MQTT 3.1.1 ({error:?}); after it: {:02x?}",
-                    &self.received[..]
+                    "the device sent no packet of MQTT 3.1.1 ({error:?}): {:02x?}",
+                    &received[..]
                 ),
             }
             let left = deadline.saturating_duration_since(Instant::now());
