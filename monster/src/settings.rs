@@ -41,13 +41,13 @@ pub use secret::Secret;
 pub use template::{
     ClientIdTemplate, ClimateFormat, FILLED_MAX, Filled, HeartbeatFormat, TopicTemplate,
 };
-pub use time_server::TimeServer;
+pub use time_server::{SyslogServer, TimeServer, UdpServer};
 
 use crate::identity::DeviceId;
 use value::{
-    AccessPoint, ClimateKind, Groups, HeartbeatInterval, KeepAlive, Kind, LogLevel, MqttSession,
-    MqttVersion, Offset, OnFailure, PinName, PowerOn, Refused, RetainedCommands, SchemaVersion,
-    Text, TopicPrefix, Value,
+    AccessPoint, ClimateKind, Groups, HeartbeatInterval, KeepAlive, Kind, LogLevel, MqttLog,
+    MqttSession, MqttVersion, Offset, OnFailure, PinName, PowerOn, Refused, RetainedCommands,
+    SchemaVersion, Text, TopicPrefix, Value,
 };
 
 /// Makes the structs, [`TABLE`] and the defaults from one list of
@@ -264,6 +264,10 @@ settings! {
     log: LogSettings {
         /// How much the log says.
         "log.level" level: LogLevel = "info";
+        /// How much of the log goes to monster/<id>/log; only with the structured tree.
+        "log.mqtt" mqtt: MqttLog = "off";
+        /// Who takes the log by syslog (UDP, RFC 5424); only on a desk.
+        "log.syslog" syslog: Option<SyslogServer> = "";
     }
 }
 

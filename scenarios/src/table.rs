@@ -79,7 +79,8 @@ table! {
         without_the_structured_tree_only_the_pair_is_left,
         topics_answers_and_client_id_are_settings,
         an_inverted_switch_says_the_same,
-        a_heartbeat_may_be_faster;
+        a_heartbeat_may_be_faster,
+        the_broker_gets_the_log_at_the_level_it_is_set_to;
     home_assistant:
         home_assistant_is_told_what_the_device_is,
         home_assistant_is_told_everything_again_when_it_comes_back,

@@ -30,6 +30,7 @@ mod start;
 mod state;
 mod store;
 mod style;
+mod syslog;
 mod transport;
 mod watch;
 

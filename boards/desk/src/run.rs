@@ -22,6 +22,7 @@ use crate::pins::{Button, Fault, Pins, Sensor};
 use crate::signals::{Signal, Signals};
 use crate::store::Store;
 use crate::style::{GOOD, STRONG};
+use crate::syslog::Syslog;
 use crate::transport::Endpoint;
 
 /// How long the device may take to say goodbye.
@@ -81,6 +82,7 @@ impl Board {
             notifier,
             clock,
             sensor_fault: None,
+            syslog: self.settings.log.syslog.as_ref().map(Syslog::start),
             log: Vec::new(),
             stopping: None,
         };
@@ -165,6 +167,7 @@ struct Running<'a, 'b> {
     clock: Clock,
     /// What was said last of a sensor that does not answer.
     sensor_fault: Option<String>,
+    syslog: Option<Syslog>,
     /// Lines that are still to be printed, and when they came.
     log: Vec<(SystemInstant, LogLevel, String)>,
     /// Since when the device is asked to stop.
@@ -222,7 +225,12 @@ impl Running<'_, '_> {
                 }
                 // A desk has no radio of its own to open one with.
                 Output::AccessPoint { .. } => {}
-                Output::Log(line) => self.say(line.level, line.text),
+                Output::Log(line) => {
+                    if let Some(syslog) = &self.syslog {
+                        syslog.send(line.syslog(&self.board.id).to_string());
+                    }
+                    self.say(line.level, line.text);
+                }
                 Output::FactoryReset => {
                     self.link.close().await;
                     let forgotten = match self.board.store.forget() {

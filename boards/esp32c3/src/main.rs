@@ -16,7 +16,7 @@ use embassy_executor::Spawner;
 use embassy_net::{Config, Runner, StackResources};
 use esp_hal::clock::CpuClock;
 use esp_hal::efuse;
-use esp_hal::gpio::{AnyPin, Pin};
+use esp_hal::gpio::Pin;
 use esp_hal::peripherals::WIFI;
 use esp_hal::rtc_cntl::Rtc;
 use esp_hal::timer::timg::TimerGroup;

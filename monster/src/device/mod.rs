@@ -192,7 +192,14 @@ impl<'b> Device<'b> {
         };
         let power_on = settings.switch.power_on;
         let inverted = settings.switch.inverted;
-        let mut log = Lines::new(settings.log.level);
+        let mut log = Lines::new(
+            settings.log.level,
+            settings
+                .log
+                .mqtt
+                .level()
+                .filter(|_| settings.structured.enabled),
+        );
         if settings.broker.url.is_none() {
             log.add(LogLevel::Warn, format_args!("no broker is set"));
         }

@@ -9,7 +9,7 @@ use super::{DIAGNOSTICS_MS, Device, End, IN_FLIGHT};
 use crate::dialogue::payload::{self, Answer};
 use crate::dialogue::topics::Topic;
 use crate::link::Link;
-use crate::log::Payload;
+use crate::log::{LINE_MAX, Payload};
 use crate::settings::FILLED_MAX;
 use crate::settings::value::LogLevel;
 
@@ -28,7 +28,8 @@ impl Device<'_> {
             .go_on_announcing()
             .and_then(|()| self.speak_reply())
             .and_then(|()| self.speak_classic(now))
-            .and_then(|()| self.speak_structured(now));
+            .and_then(|()| self.speak_structured(now))
+            .and_then(|()| self.speak_log());
     }
 
     /// Turns those who wait for a measurement that is over into replies, one by one.
@@ -174,6 +175,26 @@ impl Device<'_> {
         if self.news.status && parting {
             self.keep_informed(Topic::Status, b"offline")?;
             self.news.status = false;
+        }
+        Ok(())
+    }
+
+    /// Tells the broker what the log says. Nothing is logged of that, or there would be no end of it.
+    fn speak_log(&mut self) -> Result<(), NoRoom> {
+        while self.link.is_in_dialogue()
+            && let Some(line) = self.log.next_for_broker()
+        {
+            let mut payload = String::<{ LINE_MAX + 8 }>::new();
+            let _ = write!(payload, "{}: {}", line.level.as_str(), line.text);
+            let name = self.topics.name(Topic::Log);
+            let queued = self
+                .session
+                .publish(&Publish::new(&name, payload.as_bytes()));
+            if let Err(PublishError::Full | PublishError::NotConnected) = queued {
+                self.blocked = true;
+                return Err(NoRoom);
+            }
+            self.log.told_broker();
         }
         Ok(())
     }

@@ -26,6 +26,7 @@ pub(crate) enum Topic {
     Button,
     Diagnostics,
     Reply,
+    Log,
     /// Where Home Assistant reads what the device is.
     Discovery,
 }
@@ -79,6 +80,7 @@ impl Topics {
             Topic::Button => self.below("button/0"),
             Topic::Diagnostics => self.below("diag"),
             Topic::Reply => self.below("reply"),
+            Topic::Log => self.below("log"),
             Topic::Discovery => {
                 let mut name = TopicName::new();
                 let prefix = self.prefix.as_ref().map_or("", TopicPrefix::as_str);

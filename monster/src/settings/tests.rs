@@ -173,6 +173,16 @@ const CASES: &[(&str, &[&str], &[&str])] = &[
         &["error", "warn", "info", "debug"],
         &["", "INFO", "trace"],
     ),
+    (
+        "log.mqtt",
+        &["off", "error", "warn", "info", "debug"],
+        &["", "true", "none"],
+    ),
+    (
+        "log.syslog",
+        &["", "log.example", "10.0.0.1:5140", "[::1]"],
+        &[":514", "h:0", "h:x"],
+    ),
 ];
 
 #[test]

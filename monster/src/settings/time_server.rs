@@ -1,4 +1,4 @@
-//! Who tells a board the time: `host[:port]`.
+//! Who is spoken to by UDP, `host[:port]`: who tells a board the time, and who takes the log.
 
 use core::fmt;
 
@@ -9,52 +9,59 @@ use super::value::{Refused, Value};
 
 /// The port of the Network Time Protocol (RFC 5905).
 const NTP: u16 = 123;
+/// The port of syslog over UDP (RFC 5426).
+const SYSLOG: u16 = 514;
 
 /// The longest host name, in bytes.
-const HOST_MAX: usize = 48;
+const HOST_MAX: usize = 40;
 
 /// A server of the Network Time Protocol.
+pub type TimeServer = UdpServer<NTP>;
+/// A server that takes the log, as RFC 5424 and RFC 5426 have it.
+pub type SyslogServer = UdpServer<SYSLOG>;
+
+/// A server behind a UDP port, which is `PORT` unless another was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TimeServer {
+pub struct UdpServer<const PORT: u16> {
     host: String<HOST_MAX, u16>,
     port: u16,
 }
 
-impl TimeServer {
+impl<const PORT: u16> UdpServer<PORT> {
     /// A host name, an IPv4 address, or an IPv6 address without its brackets.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The UDP port, 1 to 65535; 123 unless it was given.
+    /// The UDP port, 1 to 65535.
     pub const fn port(&self) -> u16 {
         self.port
     }
 }
 
-impl fmt::Display for TimeServer {
+impl<const PORT: u16> fmt::Display for UdpServer<PORT> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.host.contains(':') {
             write!(f, "[{}]", self.host)?;
         } else {
             f.write_str(&self.host)?;
         }
-        if self.port == NTP {
+        if self.port == PORT {
             return Ok(());
         }
         write!(f, ":{}", self.port)
     }
 }
 
-/// `time.server`: empty means that nobody is asked.
-impl Value for Option<TimeServer> {
+/// Empty means that nobody is spoken to.
+impl<const PORT: u16> Value for Option<UdpServer<PORT>> {
     fn parse(text: &str) -> Result<Self, Refused> {
         if text.is_empty() {
             return Ok(None);
         }
         let (host, port) = split_port(text).map_err(|error| error.reason())?;
-        let port = port.map_or(Ok(NTP), parse_port);
-        Ok(Some(TimeServer {
+        let port = port.map_or(Ok(PORT), parse_port);
+        Ok(Some(UdpServer {
             host: String::try_from(host).map_err(|_| "it is too long")?,
             port: port.map_err(|error| error.reason())?,
         }))
@@ -63,7 +70,7 @@ impl Value for Option<TimeServer> {
     fn allowed(f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "host[:port], the host of at most {HOST_MAX} bytes; empty: nobody is asked"
+            "host[:port], the host of at most {HOST_MAX} bytes; empty: nobody"
         )
     }
 

@@ -197,6 +197,35 @@ words! {
     }
 }
 
+words! {
+    /// How much of the log the broker gets.
+    MqttLog, "it is not a level" {
+        /// Nothing.
+        Off = "off",
+        /// What [`LogLevel::Error`] lets through.
+        Error = "error",
+        /// What [`LogLevel::Warn`] does.
+        Warn = "warn",
+        /// What [`LogLevel::Info`] does.
+        Info = "info",
+        /// What [`LogLevel::Debug`] does.
+        Debug = "debug",
+    }
+}
+
+impl MqttLog {
+    /// The level, if there is one.
+    pub const fn level(self) -> Option<LogLevel> {
+        match self {
+            MqttLog::Off => None,
+            MqttLog::Error => Some(LogLevel::Error),
+            MqttLog::Warn => Some(LogLevel::Warn),
+            MqttLog::Info => Some(LogLevel::Info),
+            MqttLog::Debug => Some(LogLevel::Debug),
+        }
+    }
+}
+
 /// Which format the settings are in. There is one so far; settings without a version are of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SchemaVersion;

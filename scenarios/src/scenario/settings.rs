@@ -143,6 +143,18 @@ pub fn an_inverted_switch_says_the_same(world: &World<'_>) {
     }
 }
 
+pub fn the_broker_gets_the_log_at_the_level_it_is_set_to(world: &World<'_>) {
+    let mut scene = world.scene_with(&[("log.mqtt", "info"), ("log.level", "error")]);
+    let log = tree("/log");
+    scene.send(World::ID, "off");
+    let line = scene.observer.expect_text(&log, SOON, "info: switch off");
+    assert_eq!((line.qos, line.retained), (0, false));
+    scene.send(World::ID, "bogus");
+    scene.observer.expect(&log, SOON, "a warning", |line| {
+        line.text().starts_with("warn: not a command")
+    });
+}
+
 pub fn a_heartbeat_may_be_faster(world: &World<'_>) {
     let mut scene = world.scene_with(&[("heartbeat.seconds", "1")]);
     let mut last = scene.observer.expect_text(&after(), SOON, "t=0");
