@@ -31,6 +31,8 @@ const BACK_WITHIN: Duration = Duration::from_secs(25);
 const WAIT_MAX: Duration = Duration::from_secs(120);
 /// How long the pin may move, and what is said of it be under way: longer than the longest pulse.
 const SETTLED_WITHIN: Duration = Duration::from_secs(3);
+/// How long after it came a pulse is surely over.
+const PULSE_ENDS_WITHIN: Duration = Duration::from_millis(1000);
 /// How long a connection is waited for by who has nonsense for it.
 const NONSENSE_WAITS: Duration = Duration::from_secs(3);
 
@@ -148,6 +150,11 @@ impl Chaos {
         send(self, &episode.after);
         self.calm();
         self.proxy.spare();
+        if episode.pulses() {
+            // What the pin still does is not to be taken for what comes next.
+            thread::sleep(PULSE_ENDS_WITHIN);
+            self.calm();
+        }
         if episode.once {
             // What was sent while nobody listened is sent again to who does.
             send(self, &episode.after[episode.after.len() - 1..]);

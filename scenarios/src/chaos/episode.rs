@@ -85,6 +85,12 @@ impl Episode {
             once,
         }
     }
+
+    /// Whether the pin may move long after the last command came.
+    pub fn pulses(&self) -> bool {
+        let mut sends = self.before.iter().chain(&self.after);
+        sends.any(|send| send.payload.starts_with("pulse"))
+    }
 }
 
 impl Blow {
