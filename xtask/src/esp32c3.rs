@@ -43,8 +43,6 @@ const ESPTOOL: &str = "esptool>=5,<6";
 /// How the firmware is built.
 #[derive(Default, Args)]
 pub struct Options {
-    #[command(flatten)]
-    network: Network,
     /// Write the figures down as those that later ones are held against.
     #[arg(long)]
     record: bool,
@@ -53,8 +51,6 @@ pub struct Options {
 /// How a board is flashed.
 #[derive(Args)]
 pub struct FlashOptions {
-    #[command(flatten)]
-    network: Network,
     /// The serial port the board is at; without it, the only one there is.
     #[arg(long)]
     port: Option<String>,
@@ -64,25 +60,13 @@ pub struct FlashOptions {
     settings: Vec<String>,
 }
 
-/// The WiFi network that is built into the firmware. It may be in the environment instead, as
-/// MONSTER_WIFI_SSID and MONSTER_WIFI_PASSWORD.
-#[derive(Default, Args)]
-struct Network {
-    /// The WiFi network's name.
-    #[arg(long)]
-    ssid: Option<String>,
-    /// The WiFi network's password; none if it is open.
-    #[arg(long)]
-    password: Option<String>,
-}
-
 /// Builds the firmware and its image, prints what they take, and fails if it is too much.
 pub fn esp32c3(options: &Options) -> Result<(), Failed> {
     let toolchain = Toolchain::find(TARGET)?;
     let slot = partition("ota_0")?.size;
     // The one that is flashed comes last, and stays.
     for tls in [Tls::Without, Tls::With] {
-        build(&toolchain, &options.network, tls)?;
+        build(&toolchain, tls)?;
         let image = image()?;
         let sizes = Sizes::measure(&image)?;
         sizes.print(slot, tls);
@@ -121,7 +105,7 @@ pub fn flash(options: &FlashOptions) -> Result<(), Failed> {
     })?;
     let pairs = pairs(&options.settings)?;
     let toolchain = Toolchain::find(TARGET)?;
-    build(&toolchain, &options.network, Tls::With)?;
+    build(&toolchain, Tls::With)?;
     let port = options.port.iter().flat_map(|port| ["--port", port]);
     let port: Vec<&str> = port.collect();
     if !pairs.is_empty() {
@@ -161,22 +145,13 @@ fn ask(task: Task) -> Result<(), Failed> {
 }
 
 /// Builds the firmware.
-fn build(toolchain: &Toolchain, network: &Network, tls: Tls) -> Result<(), Failed> {
+fn build(toolchain: &Toolchain, tls: Tls) -> Result<(), Failed> {
     let features = match tls {
         Tls::With => "",
         Tls::Without => " --no-default-features",
     };
     let words = format!("build --release --locked --manifest-path {BOARD}/Cargo.toml{features}");
-    let mut task = toolchain.cargo(&words);
-    for (key, value) in [
-        ("MONSTER_WIFI_SSID", &network.ssid),
-        ("MONSTER_WIFI_PASSWORD", &network.password),
-    ] {
-        if let Some(value) = value {
-            task = task.env(key, value);
-        }
-    }
-    task.run()
+    toolchain.cargo(&words).run()
 }
 
 /// The firmware, once it is built.

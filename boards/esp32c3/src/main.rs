@@ -55,16 +55,6 @@ const SOCKETS: usize = 6;
 const HEAP_RECLAIMED: usize = 64 * 1024;
 const HEAP_OWN: usize = 36 * 1024;
 
-/// The network that was named when this firmware was built.
-const NETWORK: Option<Network> = match (
-    option_env!("MONSTER_WIFI_SSID"),
-    option_env!("MONSTER_WIFI_PASSWORD"),
-) {
-    (None, _) => None,
-    (Some(ssid), None) => Some(Network { ssid, password: "" }),
-    (Some(ssid), Some(password)) => Some(Network { ssid, password }),
-};
-
 /// The board, from power-on to restart.
 #[esp_rtos::main]
 async fn main(spawner: Spawner) {
@@ -144,14 +134,14 @@ async fn main(spawner: Spawner) {
     let config = Config::dhcpv4(Default::default());
     let (stack, runner) = embassy_net::new(Interface::station(), config, resources, seed);
     spawner.spawn(network(runner).expect("it is spawned once"));
-    // The radio is part of this firmware also if no network was named: so its size says something.
-    match core::hint::black_box(NETWORK) {
+    let wifi = &start.settings.wifi;
+    match Network::named(wifi.ssid.as_str(), wifi.password.expose()) {
         Some(network) => {
             spawner.spawn(join(station, p.WIFI, network).expect("it is spawned once"));
         }
         None => log::line(
             LogLevel::Warn,
-            format_args!("no WiFi network is set; MONSTER_WIFI_SSID names it when this is built"),
+            format_args!("no WiFi network is set: wifi.ssid names it"),
         ),
     }
 

@@ -11,7 +11,9 @@ use esp_radio::wifi::{
     AuthenticationMethodConfig, Config, ConnectionError, ControllerConfig, DisconnectReason,
     WifiController, WifiError,
 };
+use heapless::String;
 use monster::settings::value::LogLevel;
+use monster::settings::{SSID_MAX, WIFI_PASSWORD_MAX};
 
 use crate::log;
 
@@ -21,12 +23,21 @@ const RETRY: Duration = Duration::from_secs(5);
 const SIGNAL: Duration = Duration::from_secs(5);
 
 /// A network, and what opens it.
-#[derive(Clone, Copy)]
 pub struct Network {
-    /// Its name, at most 32 bytes.
-    pub ssid: &'static str,
-    /// Its password, 8 to 63 bytes; empty if it is open.
-    pub password: &'static str,
+    ssid: String<SSID_MAX>,
+    /// Empty if it is open.
+    password: String<WIFI_PASSWORD_MAX>,
+}
+
+impl Network {
+    /// The network of this name, if it is one.
+    pub fn named(ssid: &str, password: &str) -> Option<Self> {
+        let network = Network {
+            ssid: ssid.try_into().ok()?,
+            password: password.try_into().ok()?,
+        };
+        (!network.ssid.is_empty()).then_some(network)
+    }
 }
 
 /// The station, as the rest of the board sees it.
@@ -49,7 +60,7 @@ impl Station {
 
     /// Joins the network, for ever; returns if the radio cannot be used at all.
     pub async fn run(&self, radio: WIFI<'static>, network: Network) {
-        let mut controller = match open(radio, network) {
+        let mut controller = match open(radio, &network) {
             Ok(controller) => controller,
             Err(error) => {
                 log::line(
@@ -101,13 +112,13 @@ impl Station {
     }
 }
 
-fn open(radio: WIFI<'static>, network: Network) -> Result<WifiController<'static>, WifiError> {
-    let authentication = match network.password {
+fn open(radio: WIFI<'static>, network: &Network) -> Result<WifiController<'static>, WifiError> {
+    let authentication = match network.password.as_str() {
         "" => AuthenticationMethodConfig::Open,
         password => AuthenticationMethodConfig::Wpa2Personal(password.try_into()?),
     };
     let station = StationConfig::default()
-        .with_ssid(network.ssid.try_into()?)
+        .with_ssid(network.ssid.as_str().try_into()?)
         .with_authentication(authentication);
     let config = ControllerConfig::default().with_initial_config(Config::Station(station));
     WifiController::new(radio, config)
