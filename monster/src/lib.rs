@@ -78,5 +78,6 @@ mod news;
 pub mod random;
 pub mod settings;
 pub mod switch;
+pub mod trial;
 
 pub use dialogue::payload::{Counters, Diagnostics};

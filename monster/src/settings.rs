@@ -264,7 +264,7 @@ settings! {
     log: LogSettings {
         /// How much the log says.
         "log.level" level: LogLevel = "info";
-        /// How much of the log goes to monster/<id>/log; only with the structured tree.
+        /// How much of the log goes to the broker, on the topic log; only with the structured tree.
         "log.mqtt" mqtt: MqttLog = "off";
         /// Who takes the log by syslog (UDP, RFC 5424); only on a desk.
         "log.syslog" syslog: Option<SyslogServer> = "";

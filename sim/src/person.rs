@@ -82,11 +82,7 @@ impl Home<'_> {
                 self.handle(Input::Stop, world);
             }
             12..=14 if self.person.classic => self.send_classic(world),
-            15 => {
-                if self.publish_on("homeassistant/status", "online".to_owned(), world) {
-                    self.judge.home_assistant_asks();
-                }
-            }
+            15 => self.home_assistant_comes_back(world),
             16..=19 if wild => {
                 let word = word(draw(&mut world.chance));
                 self.publish("switch/0/set", word, world);
@@ -137,6 +133,12 @@ impl Home<'_> {
         };
         if sent {
             self.judge.sent(number);
+        }
+    }
+
+    fn home_assistant_comes_back(&mut self, world: &mut World) {
+        if self.publish_on("homeassistant/status", "online".to_owned(), world) {
+            self.judge.home_assistant_asks();
         }
     }
 
