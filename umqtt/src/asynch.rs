@@ -42,8 +42,7 @@ pub struct Client<'b, T, C> {
 }
 
 /// Milliseconds in which a DISCONNECT for an error of the server must be sent.
-#[cfg(feature = "v5")]
-const FAREWELL: u64 = 1_000;
+pub(crate) const FAREWELL: u64 = 1_000;
 
 /// What the transport, or the timer, came up with.
 enum Transfer {
@@ -520,7 +519,10 @@ impl<'b, T: Read + Write, C: Timer> Client<'b, T, C> {
 }
 
 /// The outcome of `io`, or `None` if `timer` is ready before it.
-async fn first<O>(io: impl Future<Output = O>, timer: impl Future<Output = ()>) -> Option<O> {
+pub(crate) async fn first<O>(
+    io: impl Future<Output = O>,
+    timer: impl Future<Output = ()>,
+) -> Option<O> {
     let mut io = pin!(io);
     let mut timer = pin!(timer);
     poll_fn(|context| match io.as_mut().poll(context) {

@@ -9,6 +9,7 @@ use core::task::{Context, Poll, Waker};
 
 use embedded_io_async::{Read, Write};
 
+use crate::asynch::{FAREWELL, first};
 use crate::backlog::Backlog;
 use crate::clock::Timer;
 use crate::error::{ClientError, NotConnected, PublishError};
@@ -16,6 +17,7 @@ use crate::packet::PacketIdentifier;
 use crate::packet::connect::Connect;
 use crate::packet::publish::Publish;
 use crate::session::{Event, Session};
+use crate::time::Instant;
 
 /// How many publishers are remembered as waiting; one more is woken too often, never too rarely.
 const WAITING: usize = 8;
@@ -98,8 +100,19 @@ impl<'b, C: Timer> Shared<'b, C> {
             loop {
                 let mut session = self.session.borrow_mut();
                 let now = self.clock.now();
-                while let Some(event) = session.poll(now).map_err(ClientError::Session)? {
-                    on_event(event);
+                loop {
+                    match session.poll(now) {
+                        Ok(Some(event)) => on_event(event),
+                        Ok(None) => break,
+                        Err(error) => {
+                            drop(session);
+                            // With MQTT 5 the server hears what it did wrong, if it listens.
+                            let io =
+                                async { while let Ok(true) = self.send(&mut transport).await {} };
+                            let _ = first(io, self.clock.wait_until(now.after(FAREWELL))).await;
+                            return Err(ClientError::Session(error));
+                        }
+                    }
                 }
                 let space = session.receive_buffer();
                 let rest = scratch.get(taken..filled).unwrap_or_default();
@@ -137,37 +150,50 @@ impl<'b, C: Timer> Shared<'b, C> {
         reason = "publishers find the session borrowed meanwhile, and wait"
     )]
     async fn send<T: Write>(&self, transport: &mut T) -> Result<bool, ClientError<T::Error>> {
-        let count = {
+        let written = {
             let session = self.session.borrow();
             if session.transmit().is_empty() {
                 return Ok(false);
             }
-            let written = transport.write(session.transmit()).await;
-            written.map_err(ClientError::Transport)?
+            let timer = self.wait_until(session.deadline());
+            first(transport.write(session.transmit()), timer).await
         };
-        if count == 0 {
-            return Err(ClientError::WriteZero);
+        let now = self.clock.now();
+        match written {
+            Some(Ok(0)) => return Err(ClientError::WriteZero),
+            Some(Ok(count)) => self.session.borrow_mut().transmitted(count, now),
+            Some(Err(error)) => return Err(ClientError::Transport(error)),
+            None => return self.expire(now),
         }
-        self.session
-            .borrow_mut()
-            .transmitted(count, self.clock.now());
         self.wake_publishers();
         if self.session.borrow().transmit().is_empty() {
-            transport.flush().await.map_err(ClientError::Transport)?;
+            let timer = self.wait_until(self.session.borrow().deadline());
+            match first(transport.flush(), timer).await {
+                Some(flushed) => flushed.map_err(ClientError::Transport)?,
+                None => return self.expire(self.clock.now()),
+            }
         }
         Ok(true)
+    }
+
+    /// A transport that takes nothing does not hide that the link is dead.
+    fn expire<E>(&self, now: Instant) -> Result<bool, ClientError<E>> {
+        let expired = self.session.borrow_mut().expire(now);
+        expired.map(|()| true).map_err(ClientError::Session)
+    }
+
+    async fn wait_until(&self, deadline: Option<Instant>) {
+        match deadline {
+            Some(deadline) => self.clock.wait_until(deadline).await,
+            None => core::future::pending().await,
+        }
     }
 
     /// Waits for bytes, for something to send, or for the session's deadline.
     async fn wait<T: Read>(&self, transport: &mut T, scratch: &mut [u8]) -> Turn<T::Error> {
         let deadline = self.session.borrow().deadline();
         let mut read = core::pin::pin!(transport.read(scratch));
-        let mut timer = core::pin::pin!(async {
-            match deadline {
-                Some(deadline) => self.clock.wait_until(deadline).await,
-                None => core::future::pending().await,
-            }
-        });
+        let mut timer = core::pin::pin!(self.wait_until(deadline));
         poll_fn(|context| {
             if let Poll::Ready(read) = read.as_mut().poll(context) {
                 return Poll::Ready(Turn::Read(read));

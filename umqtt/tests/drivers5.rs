@@ -241,6 +241,30 @@ fn a_server_that_does_not_listen_is_told_for_a_second_and_no_longer() {
 }
 
 #[test]
+fn tasks_that_share_a_session_tell_the_server_too_and_do_not_wait_for_one_that_is_gone() {
+    let clock = VirtualClock::default();
+    let shared = umqtt::Shared::new(leak(), leak(), clock.clone());
+    let run = |wire: &Wire| {
+        let end = End(wire.clone());
+        let (connect, mut scratch) = (v5(), [0; 64]);
+        let ended = shared.run(end, &connect, &mut scratch, |_| {});
+        Executor::new(&clock, None).run(ended).expect("an end")
+    };
+    let wire = Wire::new(&clock, &[&CONNACK[..], &WRONG].concat());
+    let expected = Error::Protocol(ProtocolError::NoTopic);
+    assert_eq!(run(&wire), Err(ClientError::Session(expected)));
+    assert!(wire.written().ends_with(&FAREWELL));
+
+    // It takes a part of CONNECT, and nothing more.
+    let wire = Wire::new(&clock, &[]);
+    wire.0.borrow_mut().limit = Some(7);
+    let before = clock.now();
+    let expected = Err(ClientError::Session(Error::ConnackTimeout));
+    assert_eq!(run(&wire), expected);
+    assert_eq!(clock.now(), before.after(5_000));
+}
+
+#[test]
 fn a_cancelled_farewell_is_not_a_lost_error() {
     for cancel_at in 1.. {
         let clock = VirtualClock::default();
