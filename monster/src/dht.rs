@@ -10,6 +10,8 @@
 
 use core::fmt;
 
+use crate::settings::value::ClimateKind;
+
 /// The number of widths in a whole answer: two of the response, 80 of the bits, one of the end.
 pub const PULSES: usize = 83;
 
@@ -20,6 +22,17 @@ pub enum Kind {
     Dht11,
     /// DHT22, also sold as AM2302, and the AM2301 (DHT21).
     Dht22,
+}
+
+impl ClimateKind {
+    /// The sensor on the line, if there is one.
+    pub fn on_the_line(self) -> Option<Kind> {
+        match self {
+            ClimateKind::Dht11 => Some(Kind::Dht11),
+            ClimateKind::Dht22 => Some(Kind::Dht22),
+            ClimateKind::None => None,
+        }
+    }
 }
 
 impl Kind {

@@ -22,8 +22,7 @@ use esp_hal::rtc_cntl::Rtc;
 use esp_hal::timer::timg::TimerGroup;
 use esp_radio::wifi::Interface;
 use monster::device::{ResetReason, Vitals};
-use monster::dht::Kind;
-use monster::settings::value::{ClimateKind, LogLevel};
+use monster::settings::value::LogLevel;
 use monster_net::{Buffers, Found};
 use monster_store::Store;
 use static_cell::{ConstStaticCell, StaticCell};
@@ -118,11 +117,7 @@ async fn main(spawner: Spawner) {
     };
     let switch = take("switch.gpio", &settings.switch.gpio, pin::SWITCH);
     let button = take("button.gpio", &settings.button.gpio, pin::BUTTON).map(Button::new);
-    let sensor = match settings.climate.kind {
-        ClimateKind::Dht11 => Some(Kind::Dht11),
-        ClimateKind::Dht22 => Some(Kind::Dht22),
-        ClimateKind::None => None,
-    };
+    let sensor = settings.climate.kind.on_the_line();
     let sensor = sensor.and_then(|kind| {
         let pin = take("climate.gpio", &settings.climate.gpio, pin::SENSOR)?;
         Sensor::new(kind, pin, p.RMT).ok()

@@ -23,7 +23,7 @@ use core::future::poll_fn;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::channel::Channel;
 use heapless::{String, Vec};
-use monster::dht::{self, Kind, PULSES, Reading};
+use monster::dht::{self, PULSES, Reading};
 use monster::settings::value::ClimateKind;
 
 use crate::hw::console::{Console, SIZE};
@@ -45,11 +45,7 @@ pub struct Bench {
 impl Bench {
     /// A bench with this sensor: until it is told otherwise it is 23.4 °C and 56.0 %.
     pub fn new(console: Option<Console>, sensor: ClimateKind) -> Self {
-        let kind = match sensor {
-            ClimateKind::Dht11 => Some(Kind::Dht11),
-            ClimateKind::Dht22 => Some(Kind::Dht22),
-            ClimateKind::None => None,
-        };
+        let kind = sensor.on_the_line();
         let reading = Reading {
             temperature: 234,
             humidity: 560,

@@ -23,7 +23,6 @@ use crate::access_point::AccessPoint;
 use crate::backoff::Backoff;
 use crate::button::{Button, ButtonEvent};
 use crate::climate::{Climate, Offsets};
-use crate::dht::Kind;
 use crate::dialogue::asker::{Asker, Route};
 use crate::dialogue::command::Action;
 use crate::dialogue::payload::Counters;
@@ -37,7 +36,7 @@ use crate::memory::{CommandId, Executed, Record};
 use crate::news::News;
 use crate::random::Random;
 use crate::settings::Settings;
-use crate::settings::value::{ClimateKind, LogLevel};
+use crate::settings::value::LogLevel;
 use crate::switch::Switch;
 
 /// Bytes of receive buffer that any settings work with: CONNECT with the longest user, password
@@ -181,11 +180,7 @@ impl<'b> Device<'b> {
     /// [`SEND_BUFFER`] bytes, or more for longer messages.
     pub fn new(start: Start, receive: &'b mut [u8], send: &'b mut [u8], now: Instant) -> Self {
         let settings = start.settings;
-        let kind = match settings.climate.kind {
-            ClimateKind::Dht11 => Some(Kind::Dht11),
-            ClimateKind::Dht22 => Some(Kind::Dht22),
-            ClimateKind::None => None,
-        };
+        let kind = settings.climate.kind.on_the_line();
         let offsets = Offsets {
             temperature: settings.climate.temperature_offset.tenths(),
             humidity: settings.climate.humidity_offset.tenths(),
