@@ -12,7 +12,7 @@ use embedded_io_async::{Read, Write};
 use crate::asynch::{FAREWELL, first};
 use crate::backlog::Backlog;
 use crate::clock::Timer;
-use crate::error::{ClientError, NotConnected, PublishError};
+use crate::error::{ClientError, Error, NotConnected, PublishError};
 use crate::packet::PacketIdentifier;
 use crate::packet::connect::Connect;
 use crate::packet::publish::Publish;
@@ -98,33 +98,18 @@ impl<'b, C: Timer> Shared<'b, C> {
         loop {
             // All that is here is dealt with before more is read.
             loop {
-                let mut session = self.session.borrow_mut();
-                let now = self.clock.now();
-                loop {
-                    match session.poll(now) {
-                        Ok(Some(event)) => on_event(event),
-                        Ok(None) => break,
-                        Err(error) => {
-                            drop(session);
-                            // With MQTT 5 the server hears what it did wrong, if it listens.
-                            let io =
-                                async { while let Ok(true) = self.send(&mut transport).await {} };
-                            let _ = first(io, self.clock.wait_until(now.after(FAREWELL))).await;
-                            return Err(ClientError::Session(error));
-                        }
+                let rest = scratch.get(taken..filled).unwrap_or_default();
+                match self.take_in(rest, &mut on_event) {
+                    Ok(0) => break,
+                    Ok(count) => taken += count,
+                    Err(error) => {
+                        // With MQTT 5 the server hears what it did wrong, if it listens.
+                        let io = async { while let Ok(true) = self.send(&mut transport).await {} };
+                        let end = self.clock.now().after(FAREWELL);
+                        let _ = first(io, self.clock.wait_until(end)).await;
+                        return Err(ClientError::Session(error));
                     }
                 }
-                let space = session.receive_buffer();
-                let rest = scratch.get(taken..filled).unwrap_or_default();
-                let count = rest.len().min(space.len());
-                if count == 0 {
-                    break;
-                }
-                for (to, from) in space.iter_mut().zip(rest) {
-                    *to = *from;
-                }
-                taken += count;
-                session.received(count, now);
             }
             self.wake_publishers();
             if self.send(&mut transport).await? {
@@ -142,6 +127,23 @@ impl<'b, C: Timer> Shared<'b, C> {
         }
         drop(connection);
         Err(ClientError::Closed)
+    }
+
+    /// Deals with what was received, then receives these bytes, as many as there is room for; returns
+    /// how many.
+    fn take_in(&self, bytes: &[u8], on_event: &mut impl FnMut(Event<'_>)) -> Result<usize, Error> {
+        let mut session = self.session.borrow_mut();
+        let now = self.clock.now();
+        while let Some(event) = session.poll(now)? {
+            on_event(event);
+        }
+        let space = session.receive_buffer();
+        let count = bytes.len().min(space.len());
+        for (to, from) in space.iter_mut().zip(bytes) {
+            *to = *from;
+        }
+        session.received(count, now);
+        Ok(count)
     }
 
     /// Sends what is to be sent, in one piece; `false` if there is nothing.
