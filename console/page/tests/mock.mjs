@@ -58,6 +58,7 @@ export class Mock {
   /** The power goes: every connection breaks, none is taken. */
   async close() {
     clearInterval(this.beat);
+    if (!this.server.listening) return;
     const closed = new Promise(resolve => this.server.close(resolve));
     for (const socket of this.sockets) socket.destroy();
     this.streams.clear();
@@ -81,6 +82,13 @@ export class Mock {
     const line = { at: Date.now() - this.booted, level, text };
     this.log.push(line);
     for (const stream of this.streams) stream.write(event("log", line));
+  }
+
+  /** Starts anew: connections break, and what stood in RAM is gone. Who is signed in stays so. */
+  restart() {
+    Object.assign(this, { booted: Date.now(), log: [], history: [], button: null });
+    for (const stream of this.streams) stream.destroy();
+    this.say("info", "connected to mqtt://192.168.1.10:1883, listening on 1226d800");
   }
 
   async serve(request, response) {
@@ -140,7 +148,8 @@ export class Mock {
     if (word == "on" || word == "off") this.switch = word;
     if (word == "toggle") this.switch = this.switch == "on" ? "off" : "on";
     answer(200, { ok: true, state: this.switch });
-    this.tell();
+    if (word == "restart" || word == "factory-reset") this.restart();
+    else this.tell();
   }
 
   set(changes, answer) {
@@ -160,6 +169,7 @@ export class Mock {
       else setting.value = value;
     }
     answer(200, { ok: true, restart: true });
+    this.restart();
   }
 
   tryJoin(body, answer) {
