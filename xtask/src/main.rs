@@ -7,6 +7,7 @@ mod conformance;
 mod esp32c3;
 mod lint;
 mod packages;
+mod page;
 mod readme;
 mod record;
 mod size;
@@ -88,6 +89,10 @@ enum Task {
     },
     /// Run the firmware on a virtual microcontroller, in QEMU, against a broker on this computer.
     Virt(virt::Options),
+    /// Go through every control of the console's page in a headless Chromium, in two widths, two
+    /// languages, light and dark; look for what would keep somebody out. The pictures are in
+    /// `console/page/tests/screenshots`.
+    Page,
     /// Build the firmware of the ESP32-C3 and its image, and print what they take; fail if it grew.
     Esp32c3(esp32c3::Options),
     /// Flash an ESP32-C3 that is plugged in, and show what it says.
@@ -107,6 +112,7 @@ fn main() -> ExitCode {
         Task::Conformance { write } => conformance::conformance(write),
         Task::Readme { write } => readme::readme(write),
         Task::Virt(options) => virt::virt(&options),
+        Task::Page => page::page().map(drop),
         Task::Esp32c3(options) => esp32c3::esp32c3(&options),
         Task::Flash(options) => esp32c3::flash(&options),
         Task::Figures => packages::install().and_then(|()| test::figures()),

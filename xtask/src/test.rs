@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::command::{Failed, cargo, program};
-use crate::{conformance, esp32c3, lint, packages, readme, virt};
+use crate::{conformance, esp32c3, lint, packages, page, readme, virt};
 
 /// Installs what is missing and runs everything.
 pub fn everything() -> Result<(), Failed> {
@@ -20,6 +20,7 @@ pub fn everything() -> Result<(), Failed> {
     // more of them at once than there are processors.
     build_for_scenarios()?;
     tally.count("test --package monster-scenarios -- --test-threads 8")?;
+    tally.passed += page::page()?;
     chaos(1, 2)?;
     cargo("run --quiet --release --package monster-sim -- --seed 1 --hours 5000").run()?;
     figures()?;

@@ -1,0 +1,37 @@
+//! The console's page in a headless browser.
+
+use std::path::Path;
+
+use crate::command::{Failed, program, root};
+use crate::packages;
+
+/// Where the page's tests are.
+const TESTS: &str = "console/page/tests";
+
+/// The browser, what drives it, and Debian's packages that have them.
+const PROGRAMS: [(&str, &str); 3] = [("chromium", "chromium"), ("node", "nodejs"), ("npm", "npm")];
+/// Without it a machine may have no sign of Chinese, and the pictures would show boxes.
+const FONT: (&str, &str) = (
+    "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
+    "fonts-noto-cjk",
+);
+
+/// Goes through every control of the page, in every look; returns how many tests passed.
+pub fn page() -> Result<u64, Failed> {
+    packages::install_missing(&PROGRAMS)?;
+    if !Path::new(FONT.0).is_file() {
+        packages::install_missing(&[FONT])?;
+    }
+    let tests = root().join(TESTS);
+    let npm = ["ci", "--silent", "--no-audit", "--no-fund", "--prefix"];
+    program("npm").args(npm).args([&tests]).run()?;
+    let mut passed = 0;
+    program("node")
+        .args(["--test", "--test-reporter=spec"])
+        .args([tests.join("walk.test.mjs")])
+        .each_line(|line| {
+            let count = line.strip_prefix("ℹ pass ").and_then(|n| n.parse().ok());
+            passed += count.unwrap_or(0);
+        })?;
+    Ok(passed)
+}
