@@ -153,8 +153,9 @@ impl Chaos {
         if episode.pulses() {
             // What the pin still does is not to be taken for what comes next.
             thread::sleep(PULSE_ENDS_WITHIN);
-            self.calm();
         }
+        // A cut may have come after the answer.
+        self.calm();
         if episode.once {
             // What was sent while nobody listened is sent again to who does.
             send(self, &episode.after[episode.after.len() - 1..]);
