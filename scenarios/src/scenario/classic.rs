@@ -164,6 +164,8 @@ pub fn a_retained_word_is_ignored_and_counted(world: &World<'_>) {
     Publish::new(World::ID, "off").retained().to(&broker);
     assert_eq!(answer(&mut observer), "on-0");
 
+    // Not there any more at the next connection, where it would be counted again, before or after the diagnostics.
+    Publish::new(World::ID, "").retained().to(&broker);
     proxy.cut();
     assert_eq!(
         diagnostics(&mut observer)["retained_ignored"].as_u64(),
