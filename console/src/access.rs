@@ -73,10 +73,9 @@ impl fmt::Display for Denied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Denied::Wrong => f.write_str("the password is wrong"),
-            Denied::Wait { seconds } => write!(
-                f,
-                "too many wrong passwords; try again in {seconds} s"
-            ),
+            Denied::Wait { seconds } => {
+                write!(f, "too many wrong passwords; try again in {seconds} s")
+            }
         }
     }
 }

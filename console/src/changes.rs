@@ -5,14 +5,11 @@ use core::fmt::{self, Write};
 
 use heapless::{String, Vec};
 use monster::settings::{SettingError, Settings, TABLE};
-use serde_json_core::de::Deserializer;
-use serde::de::{DeserializeSeed, Error as _, MapAccess, Visitor};
+
+use crate::json::{self, KEY_MAX, TEXT_MAX};
 
 /// The most that can be changed at once: keys, texts and three bytes for each, in bytes.
 pub const CHANGES_MAX: usize = 2048;
-/// The longest key and the longest text of a setting that is looked at, in bytes.
-const KEY_MAX: usize = 48;
-const TEXT_MAX: usize = 640;
 /// The longest explanation, in bytes.
 const ERROR_MAX: usize = 400;
 
@@ -51,7 +48,9 @@ impl Changes {
         let full = || {
             Refusal::new(
                 Some(key),
-                format_args!("{key}: too much to change at once; allowed: {CHANGES_MAX} bytes in all"),
+                format_args!(
+                    "{key}: too much to change at once; allowed: {CHANGES_MAX} bytes in all"
+                ),
             )
         };
         let key_length = u8::try_from(key.len()).map_err(|_| full())?;
@@ -59,7 +58,11 @@ impl Changes {
         if self.bytes.capacity() - self.bytes.len() < 3 + key.len() + text.len() {
             return Err(full());
         }
-        for part in [&[key_length, low, high][..], key.as_bytes(), text.as_bytes()] {
+        for part in [
+            &[key_length, low, high][..],
+            key.as_bytes(),
+            text.as_bytes(),
+        ] {
             self.bytes.extend_from_slice(part).map_err(|_| full())?;
         }
         Ok(())
@@ -67,23 +70,18 @@ impl Changes {
 
     /// Takes `{"key":"text",…}`.
     pub(crate) fn add_json(&mut self, json: &[u8]) -> Result<(), Refusal> {
-        let mut unescaped = [0; TEXT_MAX];
-        let mut reader = Deserializer::new(json, Some(&mut unescaped));
         let mut refusal = None;
-        let read = serde::Deserializer::deserialize_map(
-            &mut reader,
-            Pairs {
-                changes: self,
-                refusal: &mut refusal,
-            },
-        );
-        let rest = read.ok().and_then(|()| reader.end().ok());
-        if let Some(refusal) = refusal {
-            return Err(refusal);
-        }
-        match rest {
-            Some(_) => Ok(()),
-            None => Err(Refusal::new(
+        let read = json::read(json, &mut |key, text| match self.add(key, text) {
+            Ok(()) => true,
+            Err(full) => {
+                refusal = Some(full);
+                false
+            }
+        });
+        match (read, refusal) {
+            (Ok(()), _) => Ok(()),
+            (Err(_), Some(refusal)) => Err(refusal),
+            (Err(_), None) => Err(Refusal::new(
                 None,
                 format_args!(
                     "this is not a JSON object of settings; allowed: an object whose values are all \
@@ -96,11 +94,10 @@ impl Changes {
     /// What the settings are with these changes, if all of them together are allowed.
     pub(crate) fn apply(&self, settings: &Settings) -> Result<Settings, Refusal> {
         let mut changed = settings.clone();
-        let (version, rest): (fn(&str) -> bool, fn(&str) -> bool) =
-            (|key| key == "version", |key| key != "version");
         // Settings of a newer Monster may have keys that are unknown here; its error says so.
-        for is_due in [version, rest] {
-            for (key, text) in self.iter().filter(|(key, _)| is_due(key)) {
+        for is_version in [true, false] {
+            let due = |(key, _): &(&str, &str)| (*key == "version") == is_version;
+            for (key, text) in self.iter().filter(due) {
                 changed
                     .set(key, text)
                     .map_err(|error| Refusal::of(Some(key), &error))?;
@@ -120,7 +117,9 @@ impl Changes {
             let is_shown = TABLE
                 .iter()
                 .find(|setting| setting.key() == key)
-                .is_some_and(|setting| !is_secret(setting) && displays(setting.show(settings), text));
+                .is_some_and(|setting| {
+                    !is_secret(setting) && displays(setting.show(settings), text)
+                });
             if !is_shown {
                 // It fitted before.
                 let _ = kept.add(key, text);
@@ -181,54 +180,6 @@ impl<const N: usize> Write for Cut<N> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         text.chars()
             .try_for_each(|character| self.0.push(character).map_err(|_| fmt::Error))
-    }
-}
-
-/// Reads an object of texts.
-struct Pairs<'a> {
-    changes: &'a mut Changes,
-    refusal: &'a mut Option<Refusal>,
-}
-
-impl<'de> Visitor<'de> for Pairs<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of texts")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key_seed(Copied::<KEY_MAX>)? {
-            let text = map.next_value_seed(Copied::<TEXT_MAX>)?;
-            if let Err(refusal) = self.changes.add(&key, &text) {
-                *self.refusal = Some(refusal);
-                return Err(A::Error::custom("full"));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Reads a text of at most `N` bytes.
-struct Copied<const N: usize>;
-
-impl<'de, const N: usize> DeserializeSeed<'de> for Copied<N> {
-    type Value = String<N>;
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, reader: D) -> Result<String<N>, D::Error> {
-        reader.deserialize_str(self)
-    }
-}
-
-impl<const N: usize> Visitor<'_> for Copied<N> {
-    type Value = String<N>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text")
-    }
-
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<String<N>, E> {
-        String::try_from(text).map_err(|_| E::custom("too long"))
     }
 }
 

@@ -114,6 +114,8 @@ pub struct Console<H> {
     /// Whose turn it is to want something.
     turn: Mutex<NoopRawMutex, ()>,
     request: Signal<NoopRawMutex, Request>,
+    /// The board has a request that it has not answered yet.
+    is_owed: Cell<bool>,
     answer: Signal<NoopRawMutex, Answer>,
     /// For bodies that do not fit a connection's own buffer.
     pub(crate) body: Mutex<NoopRawMutex, [u8; BODY_MAX]>,
@@ -140,6 +142,7 @@ impl<H: Host> Console<H> {
             next_event: Cell::new(Instant::ZERO),
             turn: Mutex::new(()),
             request: Signal::new(),
+            is_owed: Cell::new(false),
             answer: Signal::new(),
             body: Mutex::new([0; BODY_MAX]),
         }
@@ -149,14 +152,14 @@ impl<H: Host> Console<H> {
     /// password the board made up for it, which counts unless `console.password` is set.
     pub fn start(&self, id: &DeviceId, settings: &Settings, password: &str) {
         *self.id.borrow_mut() = Some(id.clone());
-        settings.clone_into(&mut self.settings.borrow_mut());
+        self.settings.borrow_mut().clone_from(settings);
         let set = &settings.console.password;
         let password = if set.is_set() { set.expose() } else { password };
         self.access.borrow_mut().set_password(password);
         *self.history.borrow_mut() = History::new();
         // Nobody will answer what the device before this one was asked.
-        if self.request.try_take().is_some() {
-            self.answer.signal(Err(failure("the device was restarted")));
+        if self.request.try_take().is_some() || self.is_owed.get() {
+            self.answer(Err(failure("the device was restarted")));
         }
     }
 
@@ -201,7 +204,9 @@ impl<H: Host> Console<H> {
     ///
     /// Cancelling it loses nothing.
     pub async fn request(&self) -> Request {
-        self.request.wait().await
+        let request = self.request.wait().await;
+        self.is_owed.set(true);
+        request
     }
 
     /// With [`Request::Store`]: what is to be stored. It was found to be right.
@@ -211,6 +216,7 @@ impl<H: Host> Console<H> {
 
     /// What became of the request.
     pub fn answer(&self, answer: Answer) {
+        self.is_owed.set(false);
         self.answer.signal(answer);
     }
 
@@ -391,6 +397,10 @@ impl<H: Host> Console<H> {
 
     /// The caller has the turn.
     async fn ask(&self, request: Request) -> Answer {
+        if self.is_owed.get() {
+            // To somebody who has gone away.
+            let _ = self.answer.wait().await;
+        }
         self.answer.reset();
         self.request.signal(request);
         self.answer.wait().await

@@ -105,9 +105,9 @@ impl Status {
                     r#"{{"temperature":null,"humidity":null,"error":"{error}"}}"#
                 )?,
             }
-            let retry_in = self.retry_in.map(|wait| {
-                wait.saturating_sub(now.since(self.at)).div_ceil(1000)
-            });
+            let retry_in = self
+                .retry_in
+                .map(|wait| wait.saturating_sub(now.since(self.at)).div_ceil(1000));
             write!(
                 f,
                 r#","connection":{{"state":"{}","broker":{},"reason":{},"retry_in":{}}}"#,

@@ -1,0 +1,524 @@
+//! MicroPython's WebREPL protocol: a WebSocket that asks for the password, then is a line console, and
+//! between lines takes and gives a file.
+//!
+//! Its own clients send no version of WebSocket, a fixed key and frames that are not masked, and read
+//! frames one at a time: so each prompt, answer, length and chunk is one frame, and there is no `:`
+//! before the one in `Password: `.
+
+use core::fmt::Write as _;
+use core::marker::PhantomData;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use edge_ws::{FrameHeader, FrameType};
+use embassy_futures::select::{Either, Either3, select, select3};
+use embedded_io_async::{Read, Write};
+use heapless::String;
+use monster::settings::value::LogLevel;
+use picoserve::io::Socket;
+use picoserve::time::{Duration, Timer};
+use sha1::{Digest, Sha1};
+
+use crate::access::{Denied, PASSWORD_MAX};
+use crate::shell::{Shell, Terminal};
+use crate::state::{BODY_MAX, Console, Host};
+use crate::toml;
+
+/// The one file there is.
+const FILE: &str = "settings.toml";
+/// The version that is told: MicroPython's, whose protocol this is.
+const VERSION: [u8; 3] = [1, 29, 0];
+/// The length of a request for a file: `WA`, what it is, a byte, an offset, a size, a name's length, and
+/// the name with zeros after it.
+const REQUEST: usize = 82;
+/// How long somebody may take to give the password, or to go on in the midst of a file.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long somebody may say nothing at all.
+const IDLE: Duration = Duration::from_secs(900);
+/// How long a piece may take to be written.
+const WRITE: Duration = Duration::from_secs(5);
+/// The longest frame that is sent: a line of the settings.
+const CHUNK: usize = 768;
+
+/// What a WebSocket's key is answered with (RFC 6455, section 4.2.2).
+pub(crate) struct Accept([u8; Accept::LENGTH]);
+
+impl Accept {
+    const LENGTH: usize = 28;
+
+    pub fn of(key: &[u8]) -> Self {
+        let hash = Sha1::new()
+            .chain_update(key)
+            .chain_update("258EAFA5-E914-47DA-95CA-C5AB0DC85B11")
+            .finalize();
+        let mut text = [b'='; Accept::LENGTH];
+        // Twenty bytes are 28 characters.
+        let _ = STANDARD.encode_slice(hash, &mut text);
+        Accept(text)
+    }
+}
+
+/// Why a session is over.
+enum End {
+    /// The connection is gone, or says nothing any more.
+    Gone,
+    /// What came was no frame, or one that is too long.
+    Protocol,
+    /// The client closes it.
+    Closed,
+}
+
+/// Serves a WebSocket until it ends. What is left in the buffer is of no more use.
+pub(crate) async fn serve<Runtime, H, T, S>(
+    console: &Console<H>,
+    timer: &T,
+    socket: &mut S,
+    accept: &Accept,
+    buffer: &mut [u8],
+) where
+    H: Host,
+    T: Timer<Runtime>,
+    S: Socket<Runtime>,
+{
+    let (reader, writer) = socket.split();
+    let mut session = Session {
+        console,
+        timer,
+        frames: Frames::new(reader, buffer),
+        writer: Frame {
+            writer,
+            timer,
+            runtime: PhantomData,
+        },
+    };
+    let _ = session.run(accept).await;
+}
+
+struct Session<'a, Runtime, H, T, R, W> {
+    console: &'a Console<H>,
+    timer: &'a T,
+    frames: Frames<'a, R>,
+    writer: Frame<'a, Runtime, T, W>,
+}
+
+impl<Runtime, H, T, R, W> Session<'_, Runtime, H, T, R, W>
+where
+    H: Host,
+    T: Timer<Runtime>,
+    R: Read,
+    W: Write,
+{
+    async fn run(&mut self, accept: &Accept) -> Result<(), End> {
+        let mut head = String::<160>::new();
+        let accept = str::from_utf8(&accept.0).unwrap_or_default();
+        let _ = write!(
+            head,
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Accept: {accept}\r\n\r\n"
+        );
+        self.writer.raw(head.as_bytes()).await?;
+        if !self.log_in().await? {
+            return self.close().await;
+        }
+        self.console.log(
+            LogLevel::Info,
+            format_args!("console: somebody is here by WebREPL"),
+        );
+        let result = self.talk().await;
+        if let Err(End::Closed | End::Protocol) = result {
+            return self.close().await;
+        }
+        result
+    }
+
+    /// Asks for the password, once: whoever is wrong connects anew, as with the original.
+    async fn log_in(&mut self) -> Result<bool, End> {
+        self.writer.text("Password: ").await?;
+        let mut password = heapless::Vec::<u8, { PASSWORD_MAX + 1 }>::new();
+        let timer = self.timer;
+        let mut too_late = core::pin::pin!(timer.delay(PATIENCE));
+        loop {
+            let byte = match select(self.frames.byte(&mut self.writer), too_late.as_mut()).await {
+                Either::First(byte) => byte?,
+                Either::Second(()) => return Err(End::Gone),
+            };
+            match byte.value {
+                b'\r' | b'\n' => break,
+                0x08 | 0x7f => drop(password.pop()),
+                // What is too long is wrong, and stays so.
+                value => drop(password.push(value)),
+            }
+        }
+        let result = self.console.check_password(&password);
+        password.fill(0);
+        match result {
+            Ok(()) => self.writer.text("\r\nWebREPL connected\r\n").await?,
+            Err(Denied::Wrong) => self.writer.text("\r\nAccess denied\r\n").await?,
+            Err(denied @ Denied::Wait { .. }) => {
+                let mut text = String::<96>::new();
+                let _ = write!(text, "\r\nAccess denied: {denied}\r\n");
+                self.writer.text(&text).await?;
+            }
+        }
+        Ok(result.is_ok())
+    }
+
+    async fn talk(&mut self) -> Result<(), End> {
+        let mut shell = Shell::new(self.console);
+        shell.prompt(&mut self.writer).await?;
+        let timer = self.timer;
+        loop {
+            let idle = timer.delay(IDLE);
+            // Either waits without writing: what is dropped is lost to nobody.
+            let event = select3(self.frames.more(), shell.log_waits(), idle).await;
+            match event {
+                Either3::Third(()) => return Err(End::Gone),
+                Either3::Second(()) => shell.show_log(&mut self.writer).await?,
+                Either3::First(more) => {
+                    more?;
+                    let byte = self.frames.byte(&mut self.writer).await?;
+                    if byte.is_binary {
+                        self.transfer(byte.value).await?;
+                    } else {
+                        shell.type_in(byte.value, &mut self.writer).await?;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Carries out a request for a file.
+    async fn transfer(&mut self, first: u8) -> Result<(), End> {
+        let mut request = [0; REQUEST];
+        if let Some((place, rest)) = request.split_first_mut() {
+            *place = first;
+            self.fill(rest).await?;
+        }
+        match Wanted::of(&request) {
+            Some(Wanted::Version) => self.writer.binary(&VERSION).await,
+            Some(Wanted::Get) => self.get().await,
+            Some(Wanted::Put { size }) => self.put(size).await,
+            None => self.result(Outcome::Refused).await,
+        }
+    }
+
+    async fn fill(&mut self, place: &mut [u8]) -> Result<(), End> {
+        let timer = self.timer;
+        let mut too_late = core::pin::pin!(timer.delay(PATIENCE));
+        for place in place {
+            *place = match select(self.frames.byte(&mut self.writer), too_late.as_mut()).await {
+                Either::First(byte) => byte?.value,
+                Either::Second(()) => return Err(End::Gone),
+            };
+        }
+        Ok(())
+    }
+
+    /// `settings.toml`, a setting at a time; after each the client says that it has it.
+    async fn get(&mut self) -> Result<(), End> {
+        self.result(Outcome::Done).await?;
+        for setting in toml::settings() {
+            let mut line = String::<CHUNK>::new();
+            self.console.settings(|settings| {
+                let _ = write!(line, "{}", toml::line(setting, settings));
+            });
+            self.fill(&mut [0]).await?;
+            self.chunk(line.as_bytes()).await?;
+        }
+        self.fill(&mut [0]).await?;
+        self.chunk(&[]).await?;
+        self.result(Outcome::Done).await
+    }
+
+    async fn chunk(&mut self, chunk: &[u8]) -> Result<(), End> {
+        let length = u16::try_from(chunk.len()).unwrap_or_default();
+        self.writer.binary(&length.to_le_bytes()).await?;
+        if chunk.is_empty() {
+            return Ok(());
+        }
+        self.writer.binary(chunk).await
+    }
+
+    /// Takes `settings.toml`: what it says is stored whole, and the device restarts, or nothing is.
+    async fn put(&mut self, size: usize) -> Result<(), End> {
+        if size > BODY_MAX {
+            let error = format_args!("{FILE} is refused: it is longer than {BODY_MAX} bytes");
+            self.console.log(LogLevel::Warn, error);
+            return self.result(Outcome::Refused).await;
+        }
+        let console = self.console;
+        let Ok(mut body) = console.body.try_lock() else {
+            return self.result(Outcome::Refused).await;
+        };
+        self.result(Outcome::Done).await?;
+        let Some(file) = body.get_mut(..size) else {
+            return Err(End::Protocol);
+        };
+        let received = self.fill(file).await;
+        let changed = match (&received, str::from_utf8(file)) {
+            (Err(_), _) => None,
+            (Ok(()), Ok(text)) => Some(
+                console
+                    .change(|changes| toml::read(text, changes))
+                    .await
+                    .map_err(|refusal| refusal.error),
+            ),
+            (Ok(()), Err(_)) => Some(Err(crate::http::cut("it is not UTF-8"))),
+        };
+        // There may have been a secret in it.
+        body.fill(0);
+        drop(body);
+        received?;
+        match changed {
+            Some(Ok(is_new)) => {
+                self.result(Outcome::Done).await?;
+                if is_new {
+                    console.log(LogLevel::Info, format_args!("{FILE} is stored"));
+                    let _ = console
+                        .command(monster::device::LocalCommand::Restart)
+                        .await;
+                }
+                Ok(())
+            }
+            Some(Err(error)) => {
+                console.log(LogLevel::Warn, format_args!("{FILE} is refused: {error}"));
+                self.result(Outcome::Refused).await?;
+                let mut text = String::<480>::new();
+                let _ = write!(text, "\r\n{FILE} is refused: {error}\r\n");
+                self.writer.text(&text).await
+            }
+            None => Ok(()),
+        }
+    }
+
+    async fn result(&mut self, outcome: Outcome) -> Result<(), End> {
+        let [low, high] = (outcome as u16).to_le_bytes();
+        self.writer.binary(&[b'W', b'B', low, high]).await
+    }
+
+    async fn close(&mut self) -> Result<(), End> {
+        self.writer.frame(FrameType::Close, &[]).await
+    }
+}
+
+/// What a transfer came to, as its code.
+#[derive(Clone, Copy)]
+enum Outcome {
+    Done = 0,
+    Refused = 1,
+}
+
+/// What a request asks for.
+enum Wanted {
+    Put { size: usize },
+    Get,
+    Version,
+}
+
+impl Wanted {
+    fn of(request: &[u8; REQUEST]) -> Option<Self> {
+        let rest = request.strip_prefix(b"WA")?;
+        let (&[kind, _], rest) = rest.split_first_chunk::<2>()?;
+        let (_offset, rest) = rest.split_first_chunk::<8>()?;
+        let (size, rest) = rest.split_first_chunk::<4>()?;
+        let (length, name) = rest.split_first_chunk::<2>()?;
+        let name = name.get(..usize::from(u16::from_le_bytes(*length)))?;
+        let is_file = name.strip_prefix(b"/").unwrap_or(name) == FILE.as_bytes();
+        match kind {
+            1 if is_file => Some(Wanted::Put {
+                size: usize::try_from(u32::from_le_bytes(*size)).ok()?,
+            }),
+            2 if is_file => Some(Wanted::Get),
+            3 => Some(Wanted::Version),
+            _ => None,
+        }
+    }
+}
+
+/// Frames as they come in, a byte of their content at a time.
+struct Frames<'a, R> {
+    reader: R,
+    /// What was read and not looked at yet is `start..end` of this.
+    buffer: &'a mut [u8],
+    start: usize,
+    end: usize,
+    header: FrameHeader,
+    /// How much of the frame's content was looked at.
+    taken: u64,
+    /// Whether the message, of one or several frames, is binary.
+    is_binary: bool,
+}
+
+/// A byte of a message.
+struct Byte {
+    value: u8,
+    is_binary: bool,
+}
+
+impl<'a, R: Read> Frames<'a, R> {
+    fn new(reader: R, buffer: &'a mut [u8]) -> Self {
+        Frames {
+            reader,
+            buffer,
+            start: 0,
+            end: 0,
+            header: FrameHeader {
+                frame_type: FrameType::Continue(true),
+                payload_len: 0,
+                mask_key: None,
+            },
+            taken: 0,
+            is_binary: false,
+        }
+    }
+
+    /// Waits until something came in.
+    ///
+    /// Cancelling it loses nothing.
+    async fn more(&mut self) -> Result<(), End> {
+        if self.start < self.end {
+            return Ok(());
+        }
+        self.start = 0;
+        self.end = 0;
+        match self.reader.read(self.buffer).await {
+            Ok(0) | Err(_) => Err(End::Gone),
+            Ok(count) => {
+                self.end = count;
+                Ok(())
+            }
+        }
+    }
+
+    async fn raw(&mut self) -> Result<u8, End> {
+        self.more().await?;
+        let byte = self.buffer.get(self.start).ok_or(End::Gone)?;
+        self.start += 1;
+        Ok(*byte)
+    }
+
+    /// The next byte of a message. What is asked of a WebSocket in between is done: `answers` takes it.
+    async fn byte<A: Answers>(&mut self, answers: &mut A) -> Result<Byte, End> {
+        loop {
+            if self.taken < self.header.payload_len {
+                let value = self.content().await?;
+                return Ok(Byte {
+                    value,
+                    is_binary: self.is_binary,
+                });
+            }
+            self.next_frame().await?;
+            match self.header.frame_type {
+                FrameType::Text(_) => self.is_binary = false,
+                FrameType::Binary(_) => self.is_binary = true,
+                FrameType::Continue(_) => {}
+                FrameType::Close => return Err(End::Closed),
+                FrameType::Ping | FrameType::Pong => {
+                    let mut content = heapless::Vec::<u8, CONTROL_MAX>::new();
+                    if self.header.payload_len > CONTROL_MAX as u64 {
+                        return Err(End::Protocol);
+                    }
+                    while self.taken < self.header.payload_len {
+                        let _ = content.push(self.content().await?);
+                    }
+                    if self.header.frame_type == FrameType::Ping {
+                        answers.pong(&content).await?;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn content(&mut self) -> Result<u8, End> {
+        let mut byte = [self.raw().await?];
+        self.header.mask(&mut byte, (self.taken % 4) as usize);
+        self.taken += 1;
+        let [value] = byte;
+        Ok(value)
+    }
+
+    async fn next_frame(&mut self) -> Result<(), End> {
+        let mut bytes = heapless::Vec::<u8, { FrameHeader::MAX_LEN }>::new();
+        loop {
+            bytes.push(self.raw().await?).map_err(|_| End::Protocol)?;
+            match FrameHeader::deserialize(&bytes) {
+                Ok((header, _)) => {
+                    self.header = header;
+                    self.taken = 0;
+                    return Ok(());
+                }
+                Err(edge_ws::Error::Incomplete(_)) => {}
+                Err(_) => return Err(End::Protocol),
+            }
+        }
+    }
+}
+
+/// The longest content of a frame that controls the connection (RFC 6455, section 5.5).
+const CONTROL_MAX: usize = 125;
+
+/// Who answers what a WebSocket asks by itself.
+trait Answers {
+    async fn pong(&mut self, content: &[u8]) -> Result<(), End>;
+}
+
+/// Writes frames, each whole and by itself.
+struct Frame<'a, Runtime, T, W> {
+    writer: W,
+    timer: &'a T,
+    runtime: PhantomData<fn(&Runtime)>,
+}
+
+impl<Runtime, T: Timer<Runtime>, W: Write> Frame<'_, Runtime, T, W> {
+    async fn text(&mut self, text: &str) -> Result<(), End> {
+        self.frame(FrameType::Text(false), text.as_bytes()).await
+    }
+
+    async fn binary(&mut self, bytes: &[u8]) -> Result<(), End> {
+        self.frame(FrameType::Binary(false), bytes).await
+    }
+
+    async fn frame(&mut self, frame_type: FrameType, content: &[u8]) -> Result<(), End> {
+        let header = FrameHeader {
+            frame_type,
+            payload_len: content.len() as u64,
+            mask_key: None,
+        };
+        let mut head = [0; FrameHeader::MAX_LEN];
+        let length = header.serialize(&mut head).map_err(|_| End::Protocol)?;
+        let head = head.get(..length).ok_or(End::Protocol)?;
+        // Together, where they fit: some clients take a piece of TCP for a frame.
+        let mut both = heapless::Vec::<u8, { CHUNK + FrameHeader::MAX_LEN }>::new();
+        if both.extend_from_slice(head).is_ok() && both.extend_from_slice(content).is_ok() {
+            return self.raw(&both).await;
+        }
+        self.raw(head).await?;
+        self.raw(content).await
+    }
+
+    async fn raw(&mut self, bytes: &[u8]) -> Result<(), End> {
+        let writer = &mut self.writer;
+        let written = async {
+            writer.write_all(bytes).await.map_err(|_| End::Gone)?;
+            writer.flush().await.map_err(|_| End::Gone)
+        };
+        self.timer
+            .run_with_timeout(WRITE, written)
+            .await
+            .map_err(|_| End::Gone)?
+    }
+}
+
+impl<Runtime, T: Timer<Runtime>, W: Write> Answers for Frame<'_, Runtime, T, W> {
+    async fn pong(&mut self, content: &[u8]) -> Result<(), End> {
+        self.frame(FrameType::Pong, content).await
+    }
+}
+
+impl<Runtime, T: Timer<Runtime>, W: Write> Terminal for Frame<'_, Runtime, T, W> {
+    type Error = End;
+
+    async fn write(&mut self, text: &str) -> Result<(), End> {
+        self.text(text).await
+    }
+}
