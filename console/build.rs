@@ -55,7 +55,7 @@ fn policy(page: &str) -> String {
             policy.push_str(" 'none'");
         }
     }
-    policy.push_str("; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+    policy.push_str("; base-uri 'none'; form-action 'self'; frame-ancestors 'none'");
     policy
 }
 

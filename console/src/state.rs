@@ -237,7 +237,8 @@ pub fn failure(what: impl fmt::Display) -> String<FAILURE_MAX> {
 
 /// For those at the console.
 impl<H: Host> Console<H> {
-    pub(crate) fn host(&self) -> &H {
+    /// The board it asks.
+    pub fn board(&self) -> &H {
         &self.host
     }
 

@@ -39,7 +39,6 @@ pub(super) type Own = Vec<(&'static str, String<VALUE_MAX>), 2>;
 pub(super) enum Body<'a, H> {
     None,
     Page,
-    OpenApi,
     Status(&'a Console<H>),
     Settings(&'a Console<H>),
     History(&'a Console<H>),
@@ -52,9 +51,6 @@ pub(super) enum Body<'a, H> {
     NotDone(String<ERROR_MAX>),
     Refused(Refusal),
 }
-
-/// The description of the API.
-pub(crate) static OPENAPI: &str = include_str!("../openapi.json");
 
 impl<'a, H: Host> Reply<'a, H> {
     pub fn new(status: StatusCode, body: Body<'a, H>) -> Self {
@@ -164,10 +160,6 @@ impl<H: Host> Body<'_, H> {
                 is_compressed: true,
                 policy: page::POLICY,
             }),
-            Body::OpenApi => Some(ContentOf {
-                length: Some(OPENAPI.len()),
-                ..json
-            }),
             Body::Events(..) => Some(ContentOf {
                 kind: "text/event-stream",
                 ..json
@@ -186,7 +178,6 @@ impl<H: Host> CustomBody for Body<'_, H> {
         match self {
             Body::None => Ok(()),
             Body::Page => out.writer.write_all(page::PAGE).await,
-            Body::OpenApi => out.writer.write_all(OPENAPI.as_bytes()).await,
             Body::Status(console) => {
                 let now = console.now();
                 console.status(|status, about| out.add(status.json(about, now)));
@@ -248,7 +239,7 @@ async fn settings<H: Host, W: Write>(
 ) -> Result<(), W::Error> {
     out.add(r#"{"settings":["#);
     for (place, setting) in shown_settings().enumerate() {
-        let origin = console.host().origin(setting.key());
+        let origin = console.board().origin(setting.key());
         console.settings(|settings| {
             let comma = if place > 0 { "," } else { "" };
             let form = form(setting, settings);

@@ -61,7 +61,7 @@ impl<'a, H: Host> Service<'a, H> {
         body: RequestBody<'_, R>,
     ) -> Reply<'a, H> {
         let console = self.console;
-        let any_host = console.host().answers_every_name();
+        let any_host = console.board().answers_every_name();
         if let Err(stranger) = guard::check(parts.headers(), &console.id(), any_host) {
             return Reply::error(StatusCode::FORBIDDEN, stranger.as_str());
         }
@@ -70,7 +70,7 @@ impl<'a, H: Host> Service<'a, H> {
             return self.open_link(parts.method(), token);
         }
         let allowed = match path {
-            "/" | "/api/status" | "/api/history" | "/api/events" | "/api/openapi.json" => "GET",
+            "/" | "/api/status" | "/api/history" | "/api/events" => "GET",
             "/api/login" | "/api/logout" | "/api/command" => "POST",
             "/api/settings" => "GET, PUT",
             _ => return Reply::error(StatusCode::NOT_FOUND, "there is nothing of this name"),
@@ -89,7 +89,6 @@ impl<'a, H: Host> Service<'a, H> {
             ("/", _) => Reply::ok(Body::Page),
             ("/api/status", _) => Reply::ok(Body::Status(console)),
             ("/api/history", _) => Reply::ok(Body::History(console)),
-            ("/api/openapi.json", _) => Reply::ok(Body::OpenApi),
             ("/api/events", _) => match console.stream() {
                 Some(stream) => {
                     self.turns.is_stream.set(true);
