@@ -57,9 +57,9 @@ impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
         self.begin(transport, connect)?;
         loop {
             match self.next(None)? {
-                Some(Step::Connected { session_present }) => return Ok(session_present),
+                Some(Step::Connected) => return Ok(self.session.session_present()),
                 #[cfg(feature = "v5")]
-                Some(Step::Authentication(..)) => {
+                Some(Step::Authentication) => {
                     return Err(self.failed(ClientError::Authentication));
                 }
                 _ => {}

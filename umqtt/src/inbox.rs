@@ -54,7 +54,7 @@ impl<'b> Inbox<'b> {
     }
 
     /// Moves what is not consumed down to this place.
-    fn settle(&mut self, to: usize) {
+    pub fn settle(&mut self, to: usize) {
         if self.start > to {
             if self.start < self.end {
                 move_down(self.buffer, self.start..self.end, to);

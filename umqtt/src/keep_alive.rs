@@ -3,18 +3,37 @@
 //! A client that sends often would never have to ping; but only an answer shows that the server
 //! is still there, since its kernel acknowledges what a dead process never reads. So a PINGREQ is
 //! due when three quarters of the keep-alive passed without a packet sent, or without one received.
+//!
+//! Times are kept in milliseconds, modulo 2^32: what lies between two of them is less than 25 days.
 
+use crate::packet::connect::Connect;
 use crate::time::Instant;
 
 pub(crate) struct KeepAlive {
-    /// Three quarters of the keep-alive, in milliseconds; 0 when it is off.
-    interval: u32,
-    /// Milliseconds in which something must be received after a PINGREQ.
-    timeout: u32,
-    sent: Instant,
+    /// When something was received last, or else CONNECT was queued.
     received: Instant,
-    ping: Option<Instant>,
+    /// Three quarters of the keep-alive; 0 when it is off.
+    interval: u32,
+    /// For CONNACK, and for something to be received after a PINGREQ.
+    connack_timeout: u32,
+    ping_timeout: u32,
+    sent: u32,
+    /// When CONNECT or the last PINGREQ was queued.
+    asked: u32,
+    waits_for: Answer,
+    /// The last PINGREQ was not answered by a PINGRESP yet.
+    is_pinged: bool,
     round_trip: Option<u32>,
+}
+
+/// What must come within a timeout.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    None,
+    /// CONNACK.
+    Connack,
+    /// Anything, after a PINGREQ.
+    Any,
 }
 
 /// What is due.
@@ -22,59 +41,72 @@ pub(crate) struct KeepAlive {
 pub(crate) enum Due {
     Nothing,
     Ping,
-    /// A PINGREQ was not answered, by nothing at all.
+    /// CONNECT was not answered, or a PINGREQ by nothing at all.
     Dead,
 }
 
 impl KeepAlive {
     pub const fn new() -> Self {
         KeepAlive {
-            interval: 0,
-            timeout: 0,
-            sent: Instant::ZERO,
             received: Instant::ZERO,
-            ping: None,
+            interval: 0,
+            connack_timeout: 0,
+            ping_timeout: 0,
+            sent: 0,
+            asked: 0,
+            waits_for: Answer::None,
+            is_pinged: false,
             round_trip: None,
         }
     }
 
-    /// A connection begins.
-    pub fn start(&mut self, seconds: u16, timeout: u32, now: Instant) {
-        *self = KeepAlive {
-            interval: seconds as u32 * 750,
-            timeout,
-            sent: now,
-            received: now,
-            ping: None,
-            round_trip: self.round_trip,
-        };
+    /// A connection begins, with a CONNECT.
+    pub fn start(&mut self, connect: &Connect<'_>, now: Instant) {
+        self.set_interval(connect.keep_alive);
+        self.connack_timeout = connect.connack_timeout;
+        self.ping_timeout = connect.ping_timeout;
+        self.is_pinged = false;
+        self.waits_for = Answer::Connack;
+        self.asked = low(now);
+        self.sent = low(now);
+        self.received(now);
     }
 
-    /// The server wants another keep-alive than the client did.
-    #[cfg(feature = "v5")]
+    /// The server accepted it.
+    pub fn accepted(&mut self) {
+        self.waits_for = Answer::None;
+    }
+
+    /// The client, or the server in the place of it, wants such a keep-alive.
     pub fn set_interval(&mut self, seconds: u16) {
         self.interval = seconds as u32 * 750;
     }
 
     pub fn sent(&mut self, now: Instant) {
-        self.sent = now;
+        self.sent = low(now);
     }
 
     pub fn received(&mut self, now: Instant) {
         self.received = now;
+        if self.waits_for == Answer::Any {
+            self.waits_for = Answer::None;
+        }
     }
 
     /// A PINGREQ was queued. Another one does not give the server more time to answer the first.
     pub fn pinged(&mut self, now: Instant) {
-        if self.unanswered().is_none() {
-            self.ping = Some(now);
+        if self.waits_for == Answer::None {
+            self.waits_for = Answer::Any;
+            self.is_pinged = true;
+            self.asked = low(now);
         }
     }
 
     /// A PINGRESP came.
     pub fn ponged(&mut self, now: Instant) {
-        if let Some(ping) = self.ping.take() {
-            self.round_trip = Some(now.since(ping).min(u32::MAX as u64) as u32);
+        if self.is_pinged {
+            self.is_pinged = false;
+            self.round_trip = Some(low(now).wrapping_sub(self.asked));
         }
     }
 
@@ -83,27 +115,50 @@ impl KeepAlive {
         self.round_trip
     }
 
+    /// What is due now.
     pub fn due(&self, now: Instant) -> Due {
-        match self.deadline() {
-            Some(deadline) if deadline <= now => match self.unanswered() {
-                Some(_) => Due::Dead,
-                None => Due::Ping,
-            },
-            _ => Due::Nothing,
+        let Some((since, patience)) = self.next() else {
+            return Due::Nothing;
+        };
+        let passed = low(now).wrapping_sub(since);
+        // Time that went backwards has not passed.
+        if passed < patience || passed > u32::MAX / 2 {
+            return Due::Nothing;
+        }
+        match self.waits_for {
+            Answer::None => Due::Ping,
+            _ => Due::Dead,
         }
     }
 
     /// When something is due next.
     pub fn deadline(&self) -> Option<Instant> {
-        match self.unanswered() {
-            Some(ping) => Some(ping.after(self.timeout as u64)),
-            None if self.interval == 0 => None,
-            None => Some(self.sent.min(self.received).after(self.interval as u64)),
-        }
+        let (since, patience) = self.next()?;
+        let before = since.wrapping_sub(low(self.received)) as i32;
+        let since = self
+            .received
+            .as_millis()
+            .saturating_add_signed(before as i64);
+        Some(Instant::from_millis(since).after(patience as u64))
     }
 
-    /// When the PINGREQ was queued after which nothing has been received.
-    fn unanswered(&self) -> Option<Instant> {
-        self.ping.filter(|&ping| self.received <= ping)
+    /// Since when how many milliseconds have to pass until something is due.
+    fn next(&self) -> Option<(u32, u32)> {
+        match self.waits_for {
+            Answer::None if self.interval == 0 => None,
+            Answer::None => {
+                let received = low(self.received);
+                let is_sent_earlier = (self.sent.wrapping_sub(received) as i32) < 0;
+                let earlier = if is_sent_earlier { self.sent } else { received };
+                Some((earlier, self.interval))
+            }
+            Answer::Connack => Some((self.asked, self.connack_timeout)),
+            Answer::Any => Some((self.asked, self.ping_timeout)),
+        }
     }
+}
+
+/// The time modulo 2^32.
+fn low(now: Instant) -> u32 {
+    now.as_millis() as u32
 }

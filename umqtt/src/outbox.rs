@@ -29,9 +29,7 @@ use core::mem;
 use crate::inbox::move_down;
 use crate::packet::publish::DUP;
 use crate::packet::reason::ReasonCode;
-use crate::packet::{
-    FixedHeader, MAX_REMAINING, PacketIdentifier, Reader, Writer, ack, first, packet_length,
-};
+use crate::packet::{FixedHeader, PacketIdentifier, Writer, ack, first, packet_length, u16_at};
 
 /// Bytes that stay free behind a packet of each kind, so that a log full of messages in flight
 /// still has room for the dialogue that empties it, and for the end: two acknowledgements, a
@@ -55,12 +53,12 @@ pub(crate) struct Outbox<'b> {
     end: usize,
     /// Packets of the log that are not done: that stay after they were sent.
     kept: usize,
+    /// A message that goes out in pieces, behind the end of the log.
+    stream: stream::Stream,
     /// The next packet identifier to try.
     next: PacketIdentifier,
     /// So many identifiers from `next` on are known to be free.
     free: u16,
-    /// A message that goes out in pieces, behind the end of the log.
-    stream: Option<stream::Stream>,
     #[cfg(feature = "v5")]
     window: window::Window,
 }
@@ -81,44 +79,51 @@ pub(crate) enum Pubrec {
     Sent,
 }
 
+/// The packets that answer, by their type, of which each is a bit.
+#[derive(Clone, Copy)]
+pub(crate) struct Answers(u16);
+
+impl Answers {
+    const PUBREL: Answers = Answers::by(first::PUBREL);
+    /// To what was chosen here: PUBREL answers what the server chose an identifier for.
+    const OURS: Answers = Answers(!1 & !Answers::PUBREL.0);
+
+    /// The packet with this first byte.
+    pub const fn by(first: u8) -> Self {
+        Answers(1 << (first >> 4))
+    }
+}
+
 /// One packet of the log.
 #[derive(Clone, Copy)]
 struct Entry {
     at: usize,
-    header: FixedHeader,
-    identifier: Option<PacketIdentifier>,
+    end: usize,
+    first: u8,
+    /// The type of the packet that answers it; 0 if none does, and so it need not stay.
+    answer: u8,
+    /// 0 if none answers it.
+    identifier: u16,
 }
 
 impl Entry {
-    fn end(&self) -> usize {
-        self.at + self.header.packet_length()
-    }
-
     /// Whether the packet is still needed after it was sent.
     fn stays(&self) -> bool {
-        let is_over = match self.header.first {
-            first::PUBACK | first::PUBCOMP | DONE => true,
-            // With a reason code it refuses, and nothing follows.
-            first::PUBREC | first::PUBREL => self.header.remaining > 2,
-            _ => false,
-        };
-        self.identifier.is_some() && !is_over
+        self.answer > 0
     }
 
-    /// Whether its identifier was chosen here; that of a PUBREC was chosen by the server.
-    fn is_ours(&self) -> bool {
-        self.stays() && self.header.first != first::PUBREC
+    fn waits_for(&self, answers: Answers) -> bool {
+        answers.0 >> self.answer & 1 > 0
     }
 
     /// Whether the session remembers it beyond the connection: all but SUBSCRIBE, UNSUBSCRIBE and
     /// what is not here to be sent again.
     fn outlives_connection(&self) -> bool {
-        let first = self.header.first;
-        self.stays() && !matches!(first, first::SUBSCRIBE | first::UNSUBSCRIBE | 0x00..=0x0f)
+        matches!(self.answer, 4..=7) && self.first > 0x0f
     }
 
     fn is_publish(&self) -> bool {
-        is_publish(self.header.first)
+        is_publish(self.first)
     }
 }
 
@@ -126,40 +131,18 @@ fn is_publish(first: u8) -> bool {
     first & 0xf0 == first::PUBLISH
 }
 
-/// What an acknowledgement answers: the first bytes, but for DUP and RETAIN, of the packet. Those
-/// of a PUBLISH are also those of its mark, which is of type 0.
-pub(crate) struct Answered {
-    mask: u8,
-    first: u8,
-}
-
-impl Answered {
-    pub const PUBLISH_QOS1: Answered = Answered {
-        mask: 0xc6,
-        first: 0x02,
-    };
-    pub const PUBLISH_QOS2: Answered = Answered {
-        mask: 0xc6,
-        first: 0x04,
-    };
-    pub const PUBREC: Answered = Answered::exactly(first::PUBREC);
-    pub const PUBREL: Answered = Answered::exactly(first::PUBREL);
-    pub const SUBSCRIBE: Answered = Answered::exactly(first::SUBSCRIBE);
-    pub const UNSUBSCRIBE: Answered = Answered::exactly(first::UNSUBSCRIBE);
-
-    const fn exactly(first: u8) -> Self {
-        Answered { mask: 0xff, first }
-    }
-
-    fn is(&self, first: u8) -> bool {
-        first & self.mask == self.first
+/// The type of the packet that answers one with this first byte: 0 if none does.
+fn answer(first: u8, remaining: usize) -> u8 {
+    let (kind, qos) = (first >> 4, first >> 1 & 3);
+    match kind {
+        // The mark of a PUBLISH has the bits of it.
+        0 | 3 if qos > 0 => 3 + qos,
+        // With a reason code it refuses, and nothing follows.
+        5 | 6 if remaining == 2 => kind + 1,
+        8 | 10 => kind + 1,
+        _ => 0,
     }
 }
-
-const FIRST_IDENTIFIER: PacketIdentifier = match PacketIdentifier::new(1) {
-    Some(identifier) => identifier,
-    None => unreachable!(),
-};
 
 impl<'b> Outbox<'b> {
     pub fn new(buffer: &'b mut [u8]) -> Self {
@@ -169,9 +152,9 @@ impl<'b> Outbox<'b> {
             sent: 0,
             end: 0,
             kept: 0,
-            next: FIRST_IDENTIFIER,
+            stream: stream::Stream::NONE,
+            next: PacketIdentifier::FIRST,
             free: u16::MAX,
-            stream: None,
             #[cfg(feature = "v5")]
             window: window::Window::OPEN,
         }
@@ -189,7 +172,7 @@ impl<'b> Outbox<'b> {
 
     /// How far may be sent.
     fn limit(&self) -> usize {
-        let end = self.end + self.stream_queued();
+        let end = self.end + self.stream.queued;
         #[cfg(feature = "v5")]
         let end = end.min(self.window.barrier);
         end
@@ -197,8 +180,8 @@ impl<'b> Outbox<'b> {
 
     /// The first `count` bytes of [`to_send`](Self::to_send) were sent.
     pub fn sent(&mut self, count: usize) {
-        self.sent = self.limit().min(self.sent.saturating_add(count));
-        if self.stream.is_some() {
+        self.sent += count.min(self.limit() - self.sent);
+        if self.stream.is_open {
             self.stream_sent();
         }
         self.reset_if_done();
@@ -208,7 +191,7 @@ impl<'b> Outbox<'b> {
     /// any packet, since that is where a client that sends at QoS 0 is after each of them.
     fn reset_if_done(&mut self) -> bool {
         // Of a stream, nothing may stand behind the end.
-        let is_done = self.kept == 0 && self.sent == self.end && self.stream_queued() == 0;
+        let is_done = self.kept == 0 && self.sent == self.end && self.stream.queued == 0;
         if is_done {
             self.start = 0;
             self.sent = 0;
@@ -220,8 +203,13 @@ impl<'b> Outbox<'b> {
     /// Whether no packet was sent in part, so that another one may follow.
     #[cfg(feature = "v5")]
     pub fn is_between_packets(&self) -> bool {
-        let cut = |entry: &Entry| entry.at < self.sent && self.sent < entry.end();
-        self.stream.is_none() && self.find(cut).is_none()
+        let mut at = self.start;
+        while let Some(entry) = self.entry(at)
+            && at < self.sent
+        {
+            at = entry.end;
+        }
+        at == self.sent && !self.stream.is_open
     }
 
     /// Forgets everything: a clean session, or the server has none. Identifiers go on.
@@ -231,7 +219,7 @@ impl<'b> Outbox<'b> {
         self.end = 0;
         self.kept = 0;
         self.free = u16::MAX;
-        self.stream = None;
+        self.stream = stream::Stream::NONE;
         #[cfg(feature = "v5")]
         self.open_window();
     }
@@ -239,31 +227,17 @@ impl<'b> Outbox<'b> {
     /// The connection is gone: what the session keeps is made ready to be sent again, with DUP
     /// where it may have been sent before; the rest is dropped.
     pub fn rewind(&mut self) {
-        self.stream = None;
-        self.sent = self.sent.min(self.end);
-        let mut at = self.start;
-        self.kept = 0;
-        while let Some(entry) = self.entry(at) {
-            self.kept += entry.outlives_connection() as usize;
-            if !entry.outlives_connection() {
-                self.mark(at, DONE);
-            } else if entry.is_publish() && at < self.sent {
-                self.mark(at, entry.header.first | DUP);
-            }
-            at = entry.end();
-        }
-        // As if all had been sent: then only what stays is left.
-        self.sent = self.end;
-        self.compact();
+        self.stream = stream::Stream::NONE;
+        self.compact(true);
         // Every PUBREC goes to the front and counts as sent: the server asks again by itself.
-        self.sent = self.start;
-        let mut at = self.start;
+        self.sent = 0;
+        let mut at = 0;
         while let Some(entry) = self.entry(at) {
-            if entry.header.first == first::PUBREC {
+            at = entry.end;
+            if entry.first == first::PUBREC {
                 self.move_down(&entry, self.sent);
                 self.sent += ack::LENGTH;
             }
-            at = entry.end();
         }
         #[cfg(feature = "v5")]
         self.open_window();
@@ -280,8 +254,8 @@ impl<'b> Outbox<'b> {
 
     /// Moves a small packet down to this place between two others.
     fn move_down(&mut self, entry: &Entry, to: usize) {
-        let span = self.buffer.get_mut(to..entry.end()).unwrap_or_default();
-        for _ in entry.at..entry.end() {
+        let span = self.buffer.get_mut(to..entry.end).unwrap_or_default();
+        for _ in entry.at..entry.end {
             // By one: each byte takes the place behind it, the last one the first place.
             let mut carried = span.last().copied().unwrap_or_default();
             for byte in &mut *span {
@@ -299,14 +273,12 @@ impl<'b> Outbox<'b> {
         reason: ReasonCode,
     ) -> bool {
         let remaining = ack::LENGTH - 2 + (reason != ReasonCode::SUCCESS) as usize;
-        let needed = 2 + remaining + behind::ACK;
-        while self.make_room(needed).is_err() {
-            if self.sent < self.limit() || self.stream.is_some() || !self.forget_received() {
+        while self.make_room(2 + remaining + behind::ACK).is_err() {
+            if self.sent < self.limit() || self.stream.is_open || !self.forget_received() {
                 return false;
             }
         }
-        let stays = matches!(first, first::PUBREC | first::PUBREL) && remaining == ack::LENGTH - 2;
-        self.kept += stays as usize;
+        self.kept += (answer(first, remaining) > 0) as usize;
         let mut writer = self.push(first, remaining);
         writer.u16(identifier.value());
         writer.u8(reason.0);
@@ -322,27 +294,26 @@ impl<'b> Outbox<'b> {
 
     /// Queues PINGREQ, unless there is no room: then one is already on its way.
     pub fn push_pingreq(&mut self) {
-        if self.make_room(2 + behind::PINGREQ).is_ok() {
-            self.push(first::PINGREQ, 0);
-            #[cfg(feature = "v5")]
-            self.pass_barrier();
-        }
+        self.push_empty(first::PINGREQ, behind::PINGREQ);
     }
 
     /// Queues DISCONNECT, for which there is always room.
     pub fn push_disconnect(&mut self) {
-        if self.make_room(2 + behind::DISCONNECT).is_ok() {
-            self.push(first::DISCONNECT, 0);
+        self.push_empty(first::DISCONNECT, behind::DISCONNECT);
+    }
+
+    fn push_empty(&mut self, first: u8, behind: usize) {
+        if self.make_room(2 + behind).is_ok() {
+            self.push(first, 0);
             #[cfg(feature = "v5")]
             self.pass_barrier();
         }
     }
 
-    /// Queues the last packet of a connection, for which there may be room that others leave free.
+    /// Room for the last packet of a connection, which may be such that others leave free.
     #[cfg(feature = "v5")]
-    pub fn push_last(&mut self, first: u8, remaining: usize) -> Result<Writer<'_>, NoRoom> {
-        self.make_room(packet_length(remaining))?;
-        Ok(self.push(first, remaining))
+    pub fn reserve_last(&mut self, remaining: usize) -> Result<(), NoRoom> {
+        self.make_room(packet_length(remaining))
     }
 
     /// Messages of QoS 2 from the server that can be remembered at most.
@@ -351,30 +322,36 @@ impl<'b> Outbox<'b> {
         self.buffer.len().saturating_sub(behind::PACKET) / ack::LENGTH
     }
 
-    /// Queues a packet, with an identifier of its own if `identified`; the returned writer takes
-    /// its `remaining` bytes.
-    pub fn push_packet(
+    /// Makes room for a packet, and takes an identifier for it if `identified`. It is to be
+    /// [pushed](Self::push) then.
+    pub fn reserve(
         &mut self,
         first: u8,
         remaining: usize,
         identified: bool,
-    ) -> Result<(Writer<'_>, Option<PacketIdentifier>), NoRoom> {
-        if remaining > MAX_REMAINING {
-            return Err(NoRoom::Ever);
-        }
+    ) -> Result<Option<PacketIdentifier>, NoRoom> {
         self.make_room(packet_length(remaining) + behind::PACKET)?;
-        let identifier = match identified {
-            false => None,
-            true => Some(self.next_identifier().ok_or(NoRoom::Now)?),
-        };
-        self.kept += identified as usize;
-        #[cfg(feature = "v5")]
-        self.count_in(first);
-        Ok((self.push(first, remaining), identifier))
+        self.identify(first, identified)
     }
 
-    /// Appends a packet for which room was made.
-    fn push(&mut self, first: u8, remaining: usize) -> Writer<'_> {
+    fn identify(
+        &mut self,
+        first: u8,
+        identified: bool,
+    ) -> Result<Option<PacketIdentifier>, NoRoom> {
+        if !identified {
+            return Ok(None);
+        }
+        let identifier = self.next_identifier().ok_or(NoRoom::Now)?;
+        self.kept += 1;
+        #[cfg(feature = "v5")]
+        self.count_in(first);
+        let _ = first;
+        Ok(Some(identifier))
+    }
+
+    /// Appends a packet for which room was made; the returned writer takes its `remaining` bytes.
+    pub fn push(&mut self, first: u8, remaining: usize) -> Writer<'_> {
         let at = self.end;
         self.end += packet_length(remaining);
         let packet = self.buffer.get_mut(at..self.end).unwrap_or_default();
@@ -382,39 +359,38 @@ impl<'b> Outbox<'b> {
     }
 
     fn make_room(&mut self, needed: usize) -> Result<(), NoRoom> {
-        if self.stream.is_some() {
+        if self.stream.is_open {
             return Err(NoRoom::Now);
         }
-        if needed > self.buffer.len() - self.end {
-            if needed > self.buffer.len() {
-                return Err(NoRoom::Ever);
-            }
-            self.compact();
-            if needed > self.buffer.len() - self.end {
-                return Err(NoRoom::Now);
-            }
+        if needed > self.buffer.len() {
+            return Err(NoRoom::Ever);
         }
-        Ok(())
+        if needed > self.buffer.len() - self.end {
+            self.compact(false);
+        }
+        match needed > self.buffer.len() - self.end {
+            true => Err(NoRoom::Now),
+            false => Ok(()),
+        }
     }
 
     /// Forgets the oldest message of QoS 2 that was received and not released; `false` if there is
     /// none. Should the connection break before it is, it is delivered once more.
     fn forget_received(&mut self) -> bool {
-        self.done(|entry| entry.header.first == first::PUBREC && entry.stays())
+        self.done(Answers::PUBREL, None)
     }
 
     /// An identifier that no packet of the log carries; `None` when all 65,535 are in use.
-    pub fn next_identifier(&mut self) -> Option<PacketIdentifier> {
-        for _ in 0..=u16::MAX {
-            if self.free > 0 {
-                self.free -= 1;
-                let identifier = self.next;
-                self.next = after(identifier);
-                return Some(identifier);
-            }
+    fn next_identifier(&mut self) -> Option<PacketIdentifier> {
+        let mut left = u16::MAX;
+        while self.free == 0 {
+            left = left.checked_sub(1)?;
             self.count_free();
         }
-        None
+        self.free -= 1;
+        let identifier = self.next;
+        self.next = after(identifier);
+        Some(identifier)
     }
 
     /// Counts the free identifiers from `next` on; steps over it if it is itself in use.
@@ -425,13 +401,13 @@ impl<'b> Outbox<'b> {
         let mut free = u16::MAX;
         let mut at = self.start;
         while let Some(entry) = self.entry(at) {
-            if let Some(identifier) = entry.identifier.filter(|_| entry.is_ours()) {
+            at = entry.end;
+            if entry.waits_for(Answers::OURS) {
                 // The distance on a circle that leaves out 0.
-                let value = identifier.value();
+                let value = entry.identifier;
                 let distance = value.wrapping_sub(next).wrapping_sub((value < next) as u16);
                 free = free.min(distance);
             }
-            at = entry.end();
         }
         self.free = free;
         if free == 0 {
@@ -441,8 +417,7 @@ impl<'b> Outbox<'b> {
 
     /// Whether a packet with this identifier, queued by the application, waits for its answer.
     pub fn is_pending(&self, identifier: PacketIdentifier) -> bool {
-        self.find(|entry| entry.is_ours() && entry.identifier == Some(identifier))
-            .is_some()
+        self.find(Answers::OURS, Some(identifier)).is_some()
     }
 
     /// Messages that were sent over an earlier connection, and are sent again.
@@ -459,34 +434,31 @@ impl<'b> Outbox<'b> {
     /// What became of the PUBREC for the message with this identifier; `None` if that message was
     /// not delivered, or was released since.
     pub fn received(&self, identifier: PacketIdentifier) -> Option<Pubrec> {
-        let entry = self.find(|entry| {
-            entry.header.first == first::PUBREC
-                && entry.identifier == Some(identifier)
-                && entry.stays()
-        })?;
-        Some(if entry.end() > self.sent {
+        let entry = self.find(Answers::PUBREL, Some(identifier))?;
+        Some(if entry.end > self.sent {
             Pubrec::Queued
         } else {
             Pubrec::Sent
         })
     }
 
-    fn find(&self, matches: impl Fn(&Entry) -> bool) -> Option<Entry> {
+    /// The first packet that waits for such an answer, with this identifier or with any.
+    fn find(&self, answers: Answers, identifier: Option<PacketIdentifier>) -> Option<Entry> {
         let mut at = self.start;
         while let Some(entry) = self.entry(at) {
-            if matches(&entry) {
+            if entry.waits_for(answers)
+                && identifier.is_none_or(|identifier| identifier.value() == entry.identifier)
+            {
                 return Some(entry);
             }
-            at = entry.end();
+            at = entry.end;
         }
         None
     }
 
     /// An answer came: the packet it answers is done. `false` if no such packet was sent.
-    pub fn settle(&mut self, answered: Answered, identifier: PacketIdentifier) -> bool {
-        let is_done = self.done(|entry| {
-            entry.identifier == Some(identifier) && answered.is(entry.header.first) && entry.stays()
-        });
+    pub fn settle(&mut self, answers: Answers, identifier: PacketIdentifier) -> bool {
+        let is_done = self.done(answers, Some(identifier));
         #[cfg(feature = "v5")]
         if is_done {
             self.advance_window();
@@ -494,28 +466,28 @@ impl<'b> Outbox<'b> {
         is_done
     }
 
-    /// Marks the first packet that was sent and `matches` as done; `false` if there is none.
-    fn done(&mut self, matches: impl Fn(&Entry) -> bool) -> bool {
-        let Some(entry) = self.find(matches) else {
+    /// Marks the first such packet as done, if it was sent; `false` if there is none.
+    fn done(&mut self, answers: Answers, identifier: Option<PacketIdentifier>) -> bool {
+        let Some(entry) = self.find(answers, identifier) else {
             return false;
         };
         // What was sent stands before what was not.
-        if entry.end() > self.sent {
+        if entry.end > self.sent {
             return false;
         }
         #[cfg(feature = "v5")]
-        self.count_out(entry.header.first);
+        self.count_out(entry.first);
         self.mark(entry.at, DONE);
-        self.kept = self.kept.saturating_sub(1);
+        self.kept -= 1;
         if !self.reset_if_done() && entry.at == self.start {
-            self.trim(entry.end());
+            self.trim(entry.end);
         }
         true
     }
 
     /// Whether nothing is to be sent and nothing waits for an answer.
     pub fn is_empty(&self) -> bool {
-        self.start == self.end && self.stream.is_none()
+        self.start == self.end && !self.stream.is_open
     }
 
     fn mark(&mut self, at: usize, first: u8) {
@@ -529,34 +501,42 @@ impl<'b> Outbox<'b> {
     fn trim(&mut self, start: usize) {
         self.start = start;
         while let Some(entry) = self.entry(self.start) {
-            if entry.end() > self.sent || entry.stays() {
+            if entry.end > self.sent || entry.stays() {
                 return;
             }
-            self.start = entry.end();
+            self.start = entry.end;
         }
     }
 
     /// Makes room: drops every packet that was sent and need not stay, and moves the rest down.
-    fn compact(&mut self) {
+    /// When the connection `is_over`, as if all had been sent.
+    fn compact(&mut self, is_over: bool) {
+        let limit = if is_over { self.end } else { self.sent };
         let mut at = self.start;
         let mut to = 0;
+        let mut kept = 0;
         while let Some(entry) = self.entry(at) {
-            let end = entry.end();
-            if end > self.sent {
+            if entry.end > limit {
                 break;
             }
-            if entry.stays() {
-                move_down(self.buffer, at..end, to);
-                to += end - at;
+            if entry.stays() && (!is_over || entry.outlives_connection()) {
+                if is_over && entry.is_publish() && at < self.sent {
+                    self.mark(at, entry.first | DUP);
+                }
+                move_down(self.buffer, at..entry.end, to);
+                to += entry.end - at;
+                kept += 1;
             }
-            at = end;
+            at = entry.end;
         }
         // From here on nothing, or only a part of the first packet, was sent.
-        let part = self.sent - at;
         move_down(self.buffer, at..self.end, to);
         self.start = 0;
-        self.sent = to + part;
+        self.sent = to + (limit - at);
         self.end = to + (self.end - at);
+        if is_over {
+            self.kept = kept;
+        }
         #[cfg(feature = "v5")]
         self.advance_window();
     }
@@ -565,21 +545,20 @@ impl<'b> Outbox<'b> {
     fn entry(&self, at: usize) -> Option<Entry> {
         let bytes = self.buffer.get(at..self.end)?;
         let header = FixedHeader::decode(bytes).ok()??;
-        // QoS 0 has none, and is the most frequent; nor has PINGREQ and what is behind it.
-        let has_none = header.first & 0xf6 == first::PUBLISH || header.first >= first::PINGREQ;
-        let identifier = if has_none {
-            None
-        } else {
-            let mut fields = Reader(bytes.get(header.length..)?);
+        let answer = answer(header.first, header.remaining);
+        let mut identifier = 0;
+        if answer > 0 {
+            let mut field = header.length;
             if is_publish(header.first) {
-                let topic = fields.u16()?;
-                fields.bytes(topic as usize)?;
+                field += 2 + u16_at(bytes, field) as usize;
             }
-            fields.packet_identifier().ok()
-        };
+            identifier = u16_at(bytes, field);
+        }
         Some(Entry {
             at,
-            header,
+            end: at + header.packet_length(),
+            first: header.first,
+            answer,
             identifier,
         })
     }
@@ -587,5 +566,5 @@ impl<'b> Outbox<'b> {
 
 /// The identifier after this one: 0 is left out.
 fn after(identifier: PacketIdentifier) -> PacketIdentifier {
-    PacketIdentifier::new(identifier.value().wrapping_add(1)).unwrap_or(FIRST_IDENTIFIER)
+    PacketIdentifier::new(identifier.value().wrapping_add(1)).unwrap_or(PacketIdentifier::FIRST)
 }

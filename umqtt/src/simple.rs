@@ -221,6 +221,6 @@ where
 
 fn deliver(callback: &mut Option<Callback<'_>>, event: Event<'_>) {
     if let (Some(callback), Event::Message(message)) = (callback, event) {
-        callback(message.topic, message.payload);
+        callback(message.topic.as_str(), message.payload);
     }
 }

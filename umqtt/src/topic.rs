@@ -6,8 +6,8 @@ use core::fmt;
 ///
 /// 1 to 65,535 bytes of UTF-8 without U+0000 and without the wildcards `+` and `#`
 /// (sections 4.7.1 and 4.7.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TopicName<'a>(&'a str);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicName<'a>(&'a [u8]);
 
 /// A topic filter: what is subscribed to.
 ///
@@ -57,20 +57,63 @@ impl<'a> TopicName<'a> {
         if let Err(error) = check_length(bytes) {
             return Err(error);
         }
-        let mut i = 0;
-        while i < bytes.len() {
-            match bytes[i] {
-                0 => return Err(TopicError::Null),
-                b'+' | b'#' => return Err(TopicError::Wildcard),
-                _ => i += 1,
-            }
+        match scan(bytes) {
+            Some(_) => Ok(TopicName(bytes)),
+            None if holds_null(bytes) => Err(TopicError::Null),
+            None => Err(TopicError::Wildcard),
         }
-        Ok(TopicName(name))
+    }
+
+    /// Takes bytes of a packet if they are the name of a topic.
+    pub(crate) fn from_bytes(bytes: &'a [u8]) -> Option<Self> {
+        let is_ascii = scan(bytes)?;
+        // What is ASCII is UTF-8.
+        let is_name = !bytes.is_empty() && (is_ascii || is_text(bytes));
+        is_name.then_some(TopicName(bytes))
+    }
+
+    /// Bytes of a packet that were [found right](Self::from_bytes) before.
+    pub(crate) const fn checked(bytes: &'a [u8]) -> Self {
+        TopicName(bytes)
     }
 
     /// The name as text.
     pub const fn as_str(self) -> &'a str {
+        // It is text, but to say so to the compiler it has to be looked at again: who only compares
+        // names, or matches them with filters, does without.
+        match core::str::from_utf8(self.0) {
+            Ok(name) => name,
+            Err(_) => "",
+        }
+    }
+
+    /// The bytes of the name.
+    pub const fn as_bytes(self) -> &'a [u8] {
         self.0
+    }
+}
+
+impl PartialEq<str> for TopicName<'_> {
+    fn eq(&self, name: &str) -> bool {
+        self.0 == name.as_bytes()
+    }
+}
+
+impl PartialEq<&str> for TopicName<'_> {
+    fn eq(&self, name: &&str) -> bool {
+        self.0 == name.as_bytes()
+    }
+}
+
+impl AsRef<str> for TopicName<'_> {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl<'a> From<TopicName<'a>> for &'a str {
+    fn from(name: TopicName<'a>) -> Self {
+        name.as_str()
     }
 }
 
@@ -81,18 +124,20 @@ impl<'a> TopicFilter<'a> {
         if let Err(error) = check_length(bytes) {
             return Err(error);
         }
-        let mut i = 0;
-        while i < bytes.len() {
-            let first = i == 0 || bytes[i - 1] == b'/';
-            let last = i + 1 == bytes.len();
-            match bytes[i] {
-                0 => return Err(TopicError::Null),
-                b'+' if !first || !(last || bytes[i + 1] == b'/') => {
-                    return Err(TopicError::WildcardPlace);
-                }
-                b'#' if !first || !last => return Err(TopicError::WildcardPlace),
-                _ => i += 1,
+        // What a level ends with, a `+` must stand before, and what it begins with, behind.
+        let mut last = b'/';
+        let mut rest = bytes;
+        while let [byte, tail @ ..] = rest {
+            let byte = *byte;
+            if byte == 0 {
+                return Err(TopicError::Null);
             }
+            if last == b'#' || last == b'+' && byte != b'/' || last != b'/' && byte & !0x08 == b'#'
+            {
+                return Err(TopicError::WildcardPlace);
+            }
+            last = byte;
+            rest = tail;
         }
         match check_share(bytes) {
             Ok(()) => Ok(TopicFilter(filter)),
@@ -116,15 +161,15 @@ impl<'a> TopicFilter<'a> {
     /// `a/#` matches `a` itself (section 4.7.1.2).
     pub fn matches(self, name: TopicName<'_>) -> bool {
         let filter = self.split_share().map_or(self.0, |(_, filter)| filter);
-        if name.0.starts_with('$') && filter.starts_with(['+', '#']) {
+        if name.0.starts_with(b"$") && filter.starts_with(['+', '#']) {
             return false;
         }
-        let mut levels = name.0.split('/');
+        let mut levels = name.0.split(|&byte| byte == b'/');
         for pattern in filter.split('/') {
             match (pattern, levels.next()) {
                 ("#", _) => return true,
                 ("+", Some(_)) => {}
-                (pattern, Some(level)) if pattern == level => {}
+                (pattern, Some(level)) if pattern.as_bytes() == level => {}
                 _ => return false,
             }
         }
@@ -138,7 +183,13 @@ impl<'a> TopicFilter<'a> {
 
 impl fmt::Display for TopicName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for TopicName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
     }
 }
 
@@ -177,25 +228,102 @@ const fn check_length(bytes: &[u8]) -> Result<(), TopicError> {
 
 /// Whether a filter that begins as a shared subscription is one.
 const fn check_share(bytes: &[u8]) -> Result<(), TopicError> {
-    let share = SHARE.as_bytes();
-    let mut i = 0;
-    while i < share.len() {
-        if i >= bytes.len() || bytes[i] != share[i] {
-            return Ok(());
+    let [b'$', b's', b'h', b'a', b'r', b'e', b'/', name @ ..] = bytes else {
+        return Ok(());
+    };
+    let mut rest = name;
+    while let [byte, tail @ ..] = rest {
+        if *byte == b'/' {
+            let is_named = rest.len() < name.len();
+            return match is_named && !tail.is_empty() {
+                true => Ok(()),
+                false => Err(TopicError::Share),
+            };
         }
-        i += 1;
-    }
-    let name = i;
-    while i < bytes.len() && bytes[i] != b'/' {
-        if bytes[i] == b'+' || bytes[i] == b'#' {
-            return Err(TopicError::Share);
+        if *byte & !0x08 == b'#' {
+            break;
         }
-        i += 1;
+        rest = tail;
     }
-    if i == name || i + 1 >= bytes.len() {
-        return Err(TopicError::Share);
+    Err(TopicError::Share)
+}
+
+/// `None` if these bytes hold what no topic name does, U+0000 or a wildcard; or else whether all of
+/// them are ASCII.
+const fn scan(bytes: &[u8]) -> Option<bool> {
+    let mut rest = bytes;
+    let mut above = 0;
+    #[cfg(target_pointer_width = "64")]
+    while let Some((word, tail)) = rest.split_first_chunk() {
+        let word = u64::from_ne_bytes(*word);
+        if has_zero(word) || has_zero((word | EACH * 0x08) ^ (EACH * b'+' as u64)) {
+            return None;
+        }
+        above |= word & EACH * 0x80;
+        rest = tail;
     }
-    Ok(())
+    while let [byte, tail @ ..] = rest {
+        // The wildcards differ in one bit.
+        if *byte == 0 || *byte | 0x08 == b'+' {
+            return None;
+        }
+        above |= (*byte & 0x80) as Above;
+        rest = tail;
+    }
+    Some(above == 0)
+}
+
+#[cfg(target_pointer_width = "64")]
+type Above = u64;
+#[cfg(not(target_pointer_width = "64"))]
+type Above = u8;
+
+/// A word with this in each byte.
+#[cfg(target_pointer_width = "64")]
+const EACH: u64 = u64::MAX / 0xff;
+
+/// Whether a byte of the word is 0.
+#[cfg(target_pointer_width = "64")]
+const fn has_zero(word: u64) -> bool {
+    word.wrapping_sub(EACH) & !word & EACH * 0x80 != 0
+}
+
+const fn holds_null(mut bytes: &[u8]) -> bool {
+    while let [byte, tail @ ..] = bytes {
+        if *byte == 0 {
+            return true;
+        }
+        bytes = tail;
+    }
+    false
+}
+
+/// Whether these bytes are UTF-8 without U+0000 (section 1.5.3; in MQTT 5, 1.5.4).
+///
+/// `from_utf8` finds that out several words at a time, and on small machines takes 500 bytes of
+/// code more.
+pub(crate) fn is_text(bytes: &[u8]) -> bool {
+    let mut rest = bytes.iter();
+    while let Some(&byte) = rest.next() {
+        let (following, least) = match byte {
+            0x01..=0x7f => continue,
+            0xc0..=0xdf => (1, 0x80),
+            0xe0..=0xef => (2, 0x800),
+            0xf0..=0xf7 => (3, 0x1_0000),
+            _ => return false,
+        };
+        let mut value = byte as u32 & (0x3f >> following);
+        for _ in 0..following {
+            match rest.next() {
+                Some(&byte) if byte & 0xc0 == 0x80 => value = value << 6 | (byte & 0x3f) as u32,
+                _ => return false,
+            }
+        }
+        if value < least || char::from_u32(value).is_none() {
+            return false;
+        }
+    }
+    true
 }
 
 #[cfg(test)]
@@ -341,11 +469,56 @@ mod tests {
                     continue;
                 };
                 let f: std::vec::Vec<&str> = filter.0.split('/').collect();
-                let n: std::vec::Vec<&str> = name.0.split('/').collect();
+                let n: std::vec::Vec<&str> = name.as_str().split('/').collect();
                 assert_eq!(filter.matches(name), slow(&f, &n), "{filter} {name}");
                 compared += 1;
             }
         }
         assert!(compared > 2000, "{compared}");
+    }
+
+    #[test]
+    fn bytes_are_text_exactly_where_from_utf8_says_so_and_no_null_is_in_them() {
+        // All of one to three bytes, and those of four at the borders.
+        let borders = [
+            0x00, 0x01, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xff,
+        ];
+        let check = |bytes: &[u8]| {
+            let is_right = core::str::from_utf8(bytes).is_ok() && !bytes.contains(&0);
+            assert_eq!(is_text(bytes), is_right, "{bytes:x?}");
+        };
+        check(&[]);
+        for a in 0..=0xff {
+            check(&[a]);
+            for b in 0..=0xff {
+                check(&[a, b]);
+                for c in borders {
+                    check(&[a, b, c]);
+                    check(&[b'x', a, b, c, b'y']);
+                    for d in borders {
+                        check(&[a, b, c, d]);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_is_found_wrong_wherever_the_wrong_byte_stands() {
+        for length in 1..40 {
+            for at in 0..length {
+                for byte in 0..=0xff_u8 {
+                    let mut bytes = std::vec![b'x'; length];
+                    bytes[at] = byte;
+                    let is_name = byte < 0x80 && !b"\0+#".contains(&byte);
+                    assert_eq!(TopicName::from_bytes(&bytes).is_some(), is_name);
+                    if let Ok(text) = core::str::from_utf8(&bytes) {
+                        assert_eq!(TopicName::new(text).is_ok(), is_name);
+                    }
+                }
+            }
+        }
+        assert!(TopicName::from_bytes("größe/αβγ/😀".as_bytes()).is_some());
+        assert!(TopicName::from_bytes(&[]).is_none());
     }
 }

@@ -451,7 +451,7 @@ fn pieces_come_through_the_drivers() {
     while heard < 200 {
         match executor.run(client.receive()).unwrap().unwrap() {
             Event::Chunk(chunk) => {
-                assert_eq!((chunk.message.topic, chunk.offset), ("t", heard));
+                assert_eq!((chunk.message.topic.as_str(), chunk.offset), ("t", heard));
                 heard += chunk.message.payload.len();
                 assert_eq!(chunk.is_last(), heard == 200);
             }

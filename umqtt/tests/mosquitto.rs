@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use umqtt::blocking::Client;
 use umqtt::std::{Clock, TcpTransport};
-use umqtt::{ClientError, Clock as _, Connect, Error, Event};
+use umqtt::{ClientError, Clock as _, Connect, Error, Event, TopicName};
 use umqtt::{Publish, Qos, ReasonCode, Subscription};
 
 /// A broker that is gone with the test.
@@ -103,7 +103,10 @@ fn message(client: &mut Client<'_, TcpTransport, Clock>, clock: Clock) -> (Strin
     loop {
         match client.receive_until(deadline).expect("a connection") {
             Some(Event::Message(message)) => {
-                return (message.topic.to_owned(), message.payload.to_owned());
+                return (
+                    message.topic.as_str().to_owned(),
+                    message.payload.to_owned(),
+                );
             }
             Some(_) => {}
             None => panic!("no message within 5 s"),
@@ -241,7 +244,7 @@ fn ten_megabytes_for_a_small_buffer_are_drained_and_what_follows_arrives() {
     assert_eq!(
         client.receive_until(deadline).unwrap(),
         Some(Event::TooLarge {
-            topic: Some("in"),
+            topic: TopicName::new("in").ok(),
             length: 10_000_000
         })
     );

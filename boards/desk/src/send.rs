@@ -174,12 +174,12 @@ async fn converse(
         };
         let mut is_subscribed = false;
         match event {
-            Event::Message(Message { topic, payload, .. }) if topic == topics[0] => {
+            Event::Message(Message { topic, payload, .. }) if topic == *topics[0] => {
                 if let Some(answer) = Answer::to(question, payload) {
                     return Ok(Some(answer));
                 }
             }
-            Event::Message(Message { topic, payload, .. }) if topic == topics[1] => {
+            Event::Message(Message { topic, payload, .. }) if topic == *topics[1] => {
                 *status = Some(String::from_utf8_lossy(payload).into_owned());
             }
             Event::Subscribed(answered, codes) if answered == subscribing => {

@@ -44,7 +44,8 @@ impl Device<'_> {
                     }
                 }
                 Ok(Some(Event::Message(message))) => {
-                    let Some(inlet) = self.topics.inlet(message.topic, &self.settings) else {
+                    let Some(inlet) = self.topics.inlet(message.topic.as_str(), &self.settings)
+                    else {
                         self.counters.rejected += 1;
                         continue;
                     };
@@ -73,7 +74,7 @@ impl Device<'_> {
                         LogLevel::Warn,
                         format_args!(
                             "<- {} {length} bytes: too long",
-                            topic.unwrap_or("(a topic that is too long)")
+                            topic.map_or("(a topic that is too long)", |topic| topic.as_str())
                         ),
                     );
                 }

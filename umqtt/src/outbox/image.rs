@@ -1,8 +1,8 @@
 //! The log as it is carried over a power cut.
 
-use super::Outbox;
+use super::{Entry, Outbox};
 use crate::packet::publish::DUP;
-use crate::packet::{FixedHeader, PacketIdentifier, Qos, first};
+use crate::packet::{FixedHeader, PacketIdentifier, Qos, first, u16_at};
 
 impl Outbox<'_> {
     /// Writes the packets the session remembers to `image`, one after the other, and returns their
@@ -12,7 +12,7 @@ impl Outbox<'_> {
         let mut at = self.start;
         while let Some(entry) = self.entry(at) {
             if entry.outlives_connection() {
-                let packet = self.buffer.get(at..entry.end())?;
+                let packet = self.buffer.get(at..entry.end)?;
                 let to = image.get_mut(length..length + packet.len())?;
                 to.copy_from_slice(packet);
                 if let Some(first) = to.first_mut()
@@ -22,7 +22,7 @@ impl Outbox<'_> {
                 }
                 length += packet.len();
             }
-            at = entry.end();
+            at = entry.end;
         }
         Some(length)
     }
@@ -48,26 +48,27 @@ impl Outbox<'_> {
         self.end = packets.len();
         let mut at = 0;
         while at < self.end {
-            let entry = self.entry(at).filter(|entry| entry.end() <= self.end)?;
-            let is_whole = match entry.header.first {
-                first::PUBREL | first::PUBREC => entry.header.remaining == 2,
-                first => is_kept_publish(first) && self.is_publish_whole(at, &entry.header),
+            let entry = self.entry(at).filter(|entry| entry.end <= self.end)?;
+            let is_right = match entry.first {
+                // What is no mere identifier refuses, and does not stay.
+                first::PUBREL | first::PUBREC => entry.stays(),
+                first => is_kept_publish(first) && self.is_publish_whole(&entry),
             };
-            if !is_whole || entry.identifier.is_none() {
+            if !is_right || entry.identifier == 0 {
                 return None;
             }
-            at = entry.end();
+            at = entry.end;
         }
         Some(())
     }
 
     /// Whether topic and identifier lie within the packet.
-    fn is_publish_whole(&self, at: usize, header: &FixedHeader) -> bool {
-        let topic = at + header.length;
-        match self.buffer.get(topic..topic + 2) {
-            Some(&[high, low]) => 4 + u16::from_be_bytes([high, low]) as usize <= header.remaining,
-            _ => false,
-        }
+    fn is_publish_whole(&self, entry: &Entry) -> bool {
+        let packet = self.buffer.get(entry.at..entry.end).unwrap_or_default();
+        let Ok(Some(header)) = FixedHeader::decode(packet) else {
+            return false;
+        };
+        4 + u16_at(packet, header.length) as usize <= header.remaining
     }
 
     /// Bytes of packets that can be loaded.

@@ -9,12 +9,24 @@ use crate::packet::{MAX_REMAINING, PacketIdentifier, Qos, Writer, ack, packet_le
 
 /// A message on its way out.
 pub(super) struct Stream {
+    pub is_open: bool,
     /// Bytes behind the end of the log, sent or not.
     pub queued: usize,
     /// Bytes of the payload that are not here yet.
     missing: usize,
-    /// The mark it leaves behind.
-    mark: Option<(u8, PacketIdentifier)>,
+    /// First byte of the mark it leaves behind, with this identifier.
+    mark: u8,
+    identifier: Option<PacketIdentifier>,
+}
+
+impl Stream {
+    pub const NONE: Stream = Stream {
+        is_open: false,
+        queued: 0,
+        missing: 0,
+        mark: 0,
+        identifier: None,
+    };
 }
 
 impl Outbox<'_> {
@@ -32,17 +44,16 @@ impl Outbox<'_> {
         }
         let queued = packet_length(remaining) - missing;
         self.make_room(queued + behind::PACKET)?;
-        let identifier = match qos {
-            Qos::AtMostOnce => None,
-            _ => Some(self.next_identifier().ok_or(NoRoom::Now)?),
-        };
-        #[cfg(feature = "v5")]
-        self.count_in(first);
-        self.stream = Some(Stream {
+        let identifier = self.identify(first, qos != Qos::AtMostOnce)?;
+        // It stays once it was sent.
+        self.kept -= identifier.is_some() as usize;
+        self.stream = Stream {
+            is_open: true,
             queued,
             missing,
-            mark: identifier.map(|identifier| ((qos as u8) << 1, identifier)),
-        });
+            mark: (qos as u8) << 1,
+            identifier,
+        };
         let packet = self.buffer.get_mut(self.end..self.end + queued);
         let writer = Writer::packet(packet.unwrap_or_default(), first, remaining);
         Ok((writer, identifier))
@@ -50,55 +61,43 @@ impl Outbox<'_> {
 
     /// Whether a message is on its way out in pieces.
     pub fn is_streaming(&self) -> bool {
-        self.stream.is_some()
-    }
-
-    /// Bytes of it that stand behind the end of the log.
-    pub(super) fn stream_queued(&self) -> usize {
-        self.stream.as_ref().map_or(0, |stream| stream.queued)
+        self.stream.is_open
     }
 
     /// Bytes of its payload that are not here yet.
     pub fn stream_missing(&self) -> usize {
-        self.stream.as_ref().map_or(0, |stream| stream.missing)
+        self.stream.missing
     }
 
     /// Where the next of them go.
     pub fn stream_space(&mut self) -> &mut [u8] {
-        let Some(stream) = &self.stream else {
-            return &mut [];
-        };
-        let start = self.end + stream.queued;
-        let end = self.buffer.len().min(start.saturating_add(stream.missing));
+        let start = self.end + self.stream.queued;
+        let end = start.saturating_add(self.stream.missing);
+        let end = self.buffer.len().min(end);
         self.buffer.get_mut(start..end).unwrap_or_default()
     }
 
     /// `count` bytes were put at the front of [`stream_space`](Self::stream_space).
     pub fn streamed(&mut self, count: usize) {
         let count = count.min(self.stream_space().len());
-        if let Some(stream) = &mut self.stream {
-            stream.queued += count;
-            stream.missing -= count;
-        }
+        self.stream.queued += count;
+        self.stream.missing -= count;
     }
 
     /// Takes notice of what was sent: all that is here frees its room, and all there is ends it.
     pub(super) fn stream_sent(&mut self) {
-        let Some(stream) = &mut self.stream else {
-            return;
-        };
-        if self.sent < self.end + stream.queued {
+        if self.sent < self.limit() {
             return;
         }
-        stream.queued = 0;
+        self.stream.queued = 0;
         self.sent = self.end;
-        if stream.missing > 0 {
+        if self.stream.missing > 0 {
             return;
         }
-        let mark = stream.mark;
-        self.stream = None;
-        if let Some((first, identifier)) = mark {
-            self.push(first, ack::LENGTH - 2).u16(identifier.value());
+        self.stream.is_open = false;
+        if let Some(identifier) = self.stream.identifier {
+            self.push(self.stream.mark, ack::LENGTH - 2)
+                .u16(identifier.value());
             self.kept += 1;
             self.sent = self.end;
         }
@@ -114,7 +113,8 @@ mod tests {
     fn a_write_that_ends_where_a_stream_begins_leaves_the_stream_where_it_is() {
         let mut buffer = [0; 64];
         let mut outbox = Outbox::new(&mut buffer);
-        outbox.push_packet(first::PUBLISH, 3, false).unwrap();
+        outbox.reserve(first::PUBLISH, 3, false).unwrap();
+        outbox.push(first::PUBLISH, 3);
         let (mut writer, _) = outbox
             .push_stream(first::PUBLISH, 6, 2, Qos::AtMostOnce)
             .unwrap();

@@ -28,7 +28,7 @@ impl Window {
 impl Entry {
     /// Whether it counts. Also a PUBREL: its message is not over.
     fn counts(&self) -> bool {
-        self.stays() && counts(self.header.first)
+        self.stays() && counts(self.first)
     }
 }
 
@@ -50,24 +50,24 @@ impl Outbox<'_> {
         while let Some(entry) = self.entry(at) {
             let count = entry.counts() as u16;
             self.window.in_flight = self.window.in_flight.saturating_add(count);
-            at = entry.end();
+            at = entry.end;
         }
     }
 
     /// The server takes so many at once, and packets of at most this size. Messages that are larger
     /// are forgotten. Before anything was sent on this connection.
     pub fn set_window(&mut self, maximum: u16, packet_size: usize) {
-        let too_large = |entry: &Entry| {
-            is_publish(entry.header.first) && entry.header.packet_length() > packet_size
-        };
-        if self.find(too_large).is_some() {
-            let mut at = self.start;
-            while let Some(entry) = self.entry(at) {
-                if too_large(&entry) {
-                    self.mark(at, DONE);
-                }
-                at = entry.end();
+        let too_large = |entry: &Entry| entry.is_publish() && entry.end - entry.at > packet_size;
+        let mut has_too_large = false;
+        let mut at = self.start;
+        while let Some(entry) = self.entry(at) {
+            if too_large(&entry) {
+                self.mark(at, DONE);
+                has_too_large = true;
             }
+            at = entry.end;
+        }
+        if has_too_large {
             self.rewind();
         }
         self.window.maximum = maximum;
@@ -92,7 +92,7 @@ impl Outbox<'_> {
                 }
                 room = room.saturating_sub(1);
             }
-            at = entry.end();
+            at = entry.end;
         }
         self.window.barrier = usize::MAX;
     }
@@ -106,12 +106,12 @@ impl Outbox<'_> {
         let mut last = None;
         let mut at = self.start;
         while let Some(entry) = self.entry(at) {
-            at = entry.end();
+            at = entry.end;
             last = Some(entry);
         }
         if let Some(entry) = last.filter(|entry| entry.at >= barrier) {
             self.move_down(&entry, barrier);
-            self.window.barrier += entry.header.packet_length();
+            self.window.barrier += entry.end - entry.at;
         }
     }
 

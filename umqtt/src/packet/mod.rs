@@ -18,6 +18,8 @@ use core::fmt;
 use core::mem;
 
 #[cfg(feature = "v5")]
+use crate::topic::is_text;
+#[cfg(feature = "v5")]
 use reason::ReasonCode;
 
 /// A version of the protocol.
@@ -93,6 +95,8 @@ impl PacketIdentifier {
             None => None,
         }
     }
+
+    pub(crate) const FIRST: PacketIdentifier = PacketIdentifier(core::num::NonZeroU16::MIN);
 
     /// The number on the wire, 1 to 65535.
     pub const fn value(self) -> u16 {
@@ -243,8 +247,10 @@ impl FixedHeader {
         };
         let mut remaining = 0;
         let mut length = 1;
+        let mut shift = 0;
         for &byte in rest {
-            remaining |= ((byte & 0x7f) as usize) << (7 * (length - 1));
+            remaining |= ((byte & 0x7f) as usize) << shift;
+            shift += 7;
             length += 1;
             if byte < 0x80 {
                 return Ok(Some(FixedHeader {
@@ -322,10 +328,16 @@ impl<'a> Writer<'a> {
         self.u8(value as u8);
     }
 
+    /// Byte by byte on small machines, where `memcpy` is larger than this file.
     pub fn bytes(&mut self, bytes: &[u8]) {
+        #[cfg(target_pointer_width = "64")]
         if let Some((to, rest)) = mem::take(&mut self.0).split_at_mut_checked(bytes.len()) {
             to.copy_from_slice(bytes);
             self.0 = rest;
+        }
+        #[cfg(not(target_pointer_width = "64"))]
+        for &byte in bytes {
+            self.u8(byte);
         }
     }
 
@@ -336,16 +348,11 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// These bytes as text; `None` if they are not UTF-8.
-///
-/// By the first of the chunks of valid text in them, which is all of it: `from_utf8` does the same
-/// several words at a time, and on small machines takes 300 bytes of code more.
-#[inline(never)]
-pub(crate) fn text(bytes: &[u8]) -> Option<&str> {
-    match bytes.utf8_chunks().next() {
-        None => Some(""),
-        Some(chunk) if chunk.invalid().is_empty() => Some(chunk.valid()),
-        Some(_) => None,
+/// The two bytes at this place, as a number; 0 where there are none.
+pub(crate) fn u16_at(bytes: &[u8], at: usize) -> u16 {
+    match bytes.get(at..) {
+        Some(&[high, low, ..]) => u16::from_be_bytes([high, low]),
+        _ => 0,
     }
 }
 
@@ -364,6 +371,7 @@ impl<'a> Reader<'a> {
         Some((self.u8()? as u16) << 8 | self.u8()? as u16)
     }
 
+    #[cfg(feature = "v5")]
     pub fn bytes(&mut self, length: usize) -> Option<&'a [u8]> {
         let (bytes, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
@@ -406,8 +414,8 @@ impl<'a> Reader<'a> {
     /// A UTF-8 string without U+0000 (section 1.5.4).
     #[cfg(feature = "v5")]
     pub fn text(&mut self) -> Option<&'a str> {
-        let text = text(self.field()?)?;
-        (!text.bytes().any(|byte| byte == 0)).then_some(text)
+        let field = self.field()?;
+        is_text(field).then_some(core::str::from_utf8(field).ok()?)
     }
 
     /// The content of a block of properties, which tells its length first (MQTT 5, section 2.2.2).
@@ -421,9 +429,13 @@ impl<'a> Reader<'a> {
 
     /// A packet identifier; a missing or zero one is the server's fault.
     pub fn packet_identifier(&mut self) -> Result<PacketIdentifier, ProtocolError> {
-        let value = self.u16().ok_or(ProtocolError::Length)?;
-        PacketIdentifier::new(value).ok_or(ProtocolError::PacketIdentifier)
+        identifier(self.u16().ok_or(ProtocolError::Length)?)
     }
+}
+
+/// The packet identifier of this value; that it is 0 is the server's fault.
+pub(crate) fn identifier(value: u16) -> Result<PacketIdentifier, ProtocolError> {
+    PacketIdentifier::new(value).ok_or(ProtocolError::PacketIdentifier)
 }
 
 #[cfg(test)]

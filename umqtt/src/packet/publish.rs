@@ -1,10 +1,7 @@
 //! PUBLISH (section 3.3).
 
 use super::properties::{self, Carrier, Properties, Property};
-use super::{
-    FixedHeader, PacketIdentifier, ProtocolError, Qos, Reader, Version, Writer, first, text,
-    varint_length,
-};
+use super::{PacketIdentifier, Qos, Version, Writer, first, varint_length};
 use crate::topic::TopicName;
 
 /// A message to publish (section 3.3); also the form of a will.
@@ -101,14 +98,15 @@ impl<'a> Publish<'a> {
     }
 }
 
-/// The DUP flag (section 3.3.1.1).
+/// The flags DUP (section 3.3.1.1) and RETAIN (section 3.3.1.3).
 pub(crate) const DUP: u8 = 0x08;
+pub(crate) const RETAIN: u8 = 0x01;
 
 /// A message as it came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Message<'a> {
     /// Topic name.
-    pub topic: &'a str,
+    pub topic: TopicName<'a>,
     /// Payload.
     pub payload: &'a [u8],
     /// Quality of service of this delivery.
@@ -121,163 +119,7 @@ pub struct Message<'a> {
     pub properties: Properties<'a>,
 }
 
-/// Where the parts of a received PUBLISH lie, as offsets from the packet's first byte.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Layout {
-    pub first: u8,
-    pub qos: Qos,
-    /// Offset of the topic name.
-    pub topic: usize,
-    /// Offset just behind the topic name: the packet identifier, if there is one.
-    pub topic_end: usize,
-    /// Offset of the first property, or of the payload if there is none.
-    pub properties: usize,
-    /// Offset of the payload.
-    pub payload: usize,
-    /// Length of the whole packet.
-    pub end: usize,
-}
-
-/// How much of a layout could be read.
-pub(crate) enum Decoded {
-    /// All of it.
-    Whole(Layout),
-    /// All up to the properties, whose length is not here yet: this is taken for 0. MQTT 5.
-    #[cfg_attr(not(feature = "v5"), expect(dead_code))]
-    Head(Layout),
-    /// Too little.
-    Nothing,
-}
-
-impl Layout {
-    pub const NOTHING: Layout = Layout {
-        first: 0,
-        qos: Qos::AtMostOnce,
-        topic: 0,
-        topic_end: 0,
-        properties: 0,
-        payload: 0,
-        end: 0,
-    };
-
-    /// Bytes of the whole payload.
-    pub fn payload_length(&self) -> usize {
-        self.end - self.payload
-    }
-
-    /// Reads the layout from the packet's first bytes.
-    pub fn decode(
-        header: &FixedHeader,
-        packet: &[u8],
-        version: Version,
-    ) -> Result<Decoded, ProtocolError> {
-        let qos = Qos::from_bits(header.first >> 1 & 3).ok_or(ProtocolError::Qos)?;
-        let identifier = 2 * (qos != Qos::AtMostOnce) as usize;
-        if header.remaining < 2 + identifier + version.is_5() as usize {
-            return Err(ProtocolError::Length);
-        }
-        let Some(&[high, low]) = packet.get(header.length..header.length + 2) else {
-            return Ok(Decoded::Nothing);
-        };
-        let topic = header.length + 2;
-        let topic_end = topic + u16::from_be_bytes([high, low]) as usize;
-        let layout = Layout {
-            first: header.first,
-            qos,
-            topic,
-            topic_end,
-            properties: topic_end + identifier,
-            payload: topic_end + identifier,
-            end: header.packet_length(),
-        };
-        if layout.payload + version.is_5() as usize > layout.end {
-            return Err(ProtocolError::Length);
-        }
-        #[cfg(feature = "v5")]
-        if version.is_5() {
-            return layout.with_properties(packet);
-        }
-        Ok(Decoded::Whole(layout))
-    }
-
-    #[cfg(feature = "v5")]
-    fn with_properties(self, packet: &[u8]) -> Result<Decoded, ProtocolError> {
-        // A length that is cut by the packet's end is wrong; one that is not here yet is not.
-        let limit = packet.len().min(self.end);
-        let field = packet.get(self.properties..limit).unwrap_or_default();
-        let mut reader = Reader(field);
-        let Some(length) = reader.varint_in_part(limit == self.end)? else {
-            return Ok(Decoded::Head(self));
-        };
-        let properties = self.properties + field.len() - reader.0.len();
-        if length > self.end - properties {
-            return Err(ProtocolError::Length);
-        }
-        Ok(Decoded::Whole(Layout {
-            properties,
-            payload: properties + length,
-            ..self
-        }))
-    }
-
-    /// The packet identifier; `None` for QoS 0.
-    pub fn identifier(&self, packet: &[u8]) -> Result<Option<PacketIdentifier>, ProtocolError> {
-        if self.qos == Qos::AtMostOnce {
-            return Ok(None);
-        }
-        Reader(packet.get(self.topic_end..).unwrap_or_default())
-            .packet_identifier()
-            .map(Some)
-    }
-
-    /// The content of the block of properties.
-    #[cfg(feature = "v5")]
-    pub fn block<'a>(&self, packet: &'a [u8]) -> &'a [u8] {
-        packet
-            .get(self.properties..self.payload)
-            .unwrap_or_default()
-    }
-
-    /// The bytes of the topic name.
-    pub fn topic<'a>(&self, packet: &'a [u8]) -> &'a [u8] {
-        packet.get(self.topic..self.topic_end).unwrap_or_default()
-    }
-
-    /// The message that was [checked](is_topic), its payload as far as it lies in `packet`.
-    pub fn message<'a>(&self, packet: &'a [u8]) -> Message<'a> {
-        Message {
-            topic: text(self.topic(packet)).unwrap_or_default(),
-            payload: packet.get(self.payload..self.end).unwrap_or_default(),
-            qos: self.qos,
-            retain: self.first & 1 != 0,
-            dup: self.first & DUP != 0,
-            #[cfg(feature = "v5")]
-            properties: Properties::checked(self.block(packet)),
-            #[cfg(not(feature = "v5"))]
-            properties: Properties::NONE,
-        }
-    }
-}
-
-/// Whether these bytes are a topic name a message may carry (section 4.7).
-pub(crate) fn is_topic(bytes: &[u8]) -> bool {
-    let mut above_ascii = 0;
-    for &byte in bytes {
-        if is_forbidden(byte) {
-            return false;
-        }
-        above_ascii |= byte;
-    }
-    // What is ASCII is UTF-8.
-    !bytes.is_empty() && (above_ascii < 0x80 || text(bytes).is_some())
-}
-
 /// Whether a message may carry this topic name (section 4.7).
 pub(crate) fn is_topic_name(topic: &str) -> bool {
     TopicName::new(topic).is_ok()
-}
-
-/// U+0000 and the wildcards, of which `+` and `#` differ in one bit.
-fn is_forbidden(byte: u8) -> bool {
-    byte == 0 || byte & !0x08 == b'#'
 }

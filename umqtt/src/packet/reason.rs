@@ -99,6 +99,28 @@ impl core::error::Error for ReasonCode {}
 /// The codes each packet may carry from a server, or, in an answer, from a client.
 #[cfg_attr(not(feature = "v5"), allow(dead_code, reason = "MQTT 3.1.1 has few"))]
 pub(crate) mod allowed {
+    use crate::packet::{ProtocolError, first};
+
+    /// Those of an answer with this first byte.
+    pub fn by(first: u8, is_5: bool) -> &'static [u8] {
+        match first {
+            first::SUBACK if !is_5 => &[0x00, 0x01, 0x02, 0x80],
+            first::SUBACK => SUBACK,
+            first::UNSUBACK => UNSUBACK,
+            first::PUBACK | first::PUBREC => PUBACK,
+            _ => PUBREL,
+        }
+    }
+
+    /// Refuses a code that is not one of those `allowed`.
+    pub fn check(allowed: &[u8], codes: &[u8]) -> Result<(), ProtocolError> {
+        let is_allowed = |code: &u8| allowed.iter().any(|it| it == code);
+        match codes.iter().find(|code| !is_allowed(code)) {
+            Some(&code) => Err(ProtocolError::ReturnCode(code)),
+            None => Ok(()),
+        }
+    }
+
     /// CONNACK (section 3.2.2.2).
     pub const CONNACK: &[u8] = &[
         0x00, 0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x8c, 0x90, 0x95,

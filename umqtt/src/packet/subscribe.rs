@@ -1,9 +1,8 @@
-//! SUBSCRIBE, SUBACK, UNSUBSCRIBE and UNSUBACK (sections 3.8 to 3.11).
+//! SUBSCRIBE and UNSUBSCRIBE (sections 3.8 and 3.10), and the codes of their answers.
 
-use super::ack::{self, Ack};
 use super::properties::{self, Carrier, Properties, Property};
-use super::reason::{ReasonCode, allowed};
-use super::{PacketIdentifier, ProtocolError, Qos, Reader, Version, Writer, varint_length};
+use super::reason::ReasonCode;
+use super::{PacketIdentifier, Qos, Version, Writer, varint_length};
 
 /// One topic filter of a SUBSCRIBE, and how its messages are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,75 +165,9 @@ impl<'a> ReasonCodes<'a> {
     }
 }
 
-/// What a SUBACK or UNSUBACK says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Suback {
-    pub identifier: PacketIdentifier,
-    /// Bytes of the properties, which stand before the codes.
-    pub properties: usize,
-    /// Bytes of the codes, which are the end of the packet.
-    pub codes: usize,
-}
-
-/// Reads a SUBACK.
-pub(crate) fn decode_suback(body: &[u8], version: Version) -> Result<Suback, ProtocolError> {
-    let allowed = match version.is_5() {
-        true => allowed::SUBACK,
-        false => &[0, 1, 2, 0x80],
-    };
-    decode(body, version, allowed)
-}
-
-/// Reads an UNSUBACK: in MQTT 3.1.1, an identifier and nothing else.
-pub(crate) fn decode_unsuback(body: &[u8], version: Version) -> Result<Suback, ProtocolError> {
-    if version.is_5() {
-        return decode(body, version, allowed::UNSUBACK);
-    }
-    let Ack { identifier, .. } = ack::decode(body, version, &[])?;
-    Ok(Suback {
-        identifier,
-        properties: 0,
-        codes: 0,
-    })
-}
-
-fn decode(body: &[u8], version: Version, allowed: &[u8]) -> Result<Suback, ProtocolError> {
-    let mut reader = Reader(body);
-    let identifier = reader.packet_identifier()?;
-    let properties = match version.is_5() {
-        #[cfg(feature = "v5")]
-        true => reader.properties(Carrier::ACK)?.len(),
-        _ => 0,
-    };
-    let codes = reader.0;
-    if codes.is_empty() {
-        return Err(ProtocolError::Length);
-    }
-    match codes.iter().find(|code| !allowed.contains(code)) {
-        Some(&code) => Err(ProtocolError::ReturnCode(code)),
-        None => Ok(Suback {
-            identifier,
-            properties,
-            codes: codes.len(),
-        }),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[cfg(feature = "v3")]
-    #[test]
-    fn a_suback_is_read_with_each_of_its_codes() {
-        let decode = |body| decode_suback(body, Version::V3_1_1);
-        let suback = decode(&[0, 7, 0, 1, 2, 0x80]).unwrap();
-        assert_eq!((suback.identifier.value(), suback.codes), (7, 4));
-        assert_eq!(decode(&[0, 7]), Err(ProtocolError::Length));
-        assert_eq!(decode(&[0]), Err(ProtocolError::Length));
-        assert_eq!(decode(&[0, 0, 0]), Err(ProtocolError::PacketIdentifier));
-        assert_eq!(decode(&[0, 7, 3]), Err(ProtocolError::ReturnCode(3)));
-    }
 
     #[test]
     fn the_codes_of_a_suback_tell_what_was_granted() {

@@ -1,8 +1,8 @@
 //! Topic aliases (MQTT 5, section 3.3.2.3.4). They end with the connection.
 
 use super::message::Named;
-use crate::packet::publish::is_topic;
-use crate::packet::{ProtocolError, text};
+use crate::packet::ProtocolError;
+use crate::topic::TopicName;
 
 /// Topic names for which the server has set aliases: a slot of the caller's memory for each, with
 /// two bytes for the length.
@@ -57,7 +57,7 @@ impl<'b> Aliases<'b> {
             return Err(ProtocolError::TopicAlias(alias));
         }
         if !topic.is_empty() {
-            if is_topic(topic)
+            if TopicName::from_bytes(topic).is_some()
                 && let Some(slot) = self.slot_mut(alias)
             {
                 match slot.get_mut(2..2 + topic.len()) {
@@ -78,9 +78,9 @@ impl<'b> Aliases<'b> {
     }
 
     /// The topic name an alias was resolved to.
-    pub fn topic(&self, alias: u16) -> &str {
+    pub fn topic(&self, alias: u16) -> &[u8] {
         let topic = self.slot(alias).get(2..2 + self.length(alias));
-        text(topic.unwrap_or_default()).unwrap_or_default()
+        topic.unwrap_or_default()
     }
 
     fn length(&self, alias: u16) -> usize {

@@ -40,7 +40,8 @@ impl Session<'_> {
         let mut writer = if connecting {
             self.hello_packet(remaining)?
         } else {
-            self.outbox.push_packet(first::AUTH, remaining, false)?.0
+            self.outbox.reserve(first::AUTH, remaining, false)?;
+            self.outbox.push(first::AUTH, remaining)
         };
         writer.u8(reason.0);
         writer.varint(content);

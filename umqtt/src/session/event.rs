@@ -1,10 +1,11 @@
 //! What a session tells its caller.
 
-use crate::packet::PacketIdentifier;
 use crate::packet::properties::Properties;
-use crate::packet::publish::{Layout, Message};
+use crate::packet::publish::{DUP, Message, RETAIN};
 use crate::packet::reason::ReasonCode;
 use crate::packet::subscribe::ReasonCodes;
+use crate::packet::{PacketIdentifier, Qos};
+use crate::topic::TopicName;
 
 /// What happened, from [`Session::poll`](crate::Session::poll).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +32,7 @@ pub enum Event<'a> {
     /// that was too long to be remembered.
     TooLarge {
         /// Its topic name, unless that alone, or with the properties, is larger than the buffer.
-        topic: Option<&'a str>,
+        topic: Option<TopicName<'a>>,
         /// Bytes of its payload.
         length: usize,
     },
@@ -77,54 +78,64 @@ pub struct Answer<'a> {
     pub properties: Properties<'a>,
 }
 
-/// What `Session::step` found: an [`Event`] that does not borrow yet, and says no more than what
-/// [`Last`] does not know. So it is returned in registers, and not copied from hand to hand.
-#[derive(Clone, Copy, Debug)]
+/// What `Session::step` found: an [`Event`] without what [`Last`] knows of it. So it is returned in a
+/// register, and not copied from hand to hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    Connected {
-        session_present: bool,
-    },
+    Connected,
     Message,
-    Chunk {
-        offset: usize,
-    },
+    Chunk,
     TooLarge,
-    Headless {
-        length: usize,
-    },
-    Published(PacketIdentifier, ReasonCode),
-    Subscribed(PacketIdentifier),
-    Unsubscribed(PacketIdentifier),
+    Headless,
+    Published,
+    Subscribed,
+    Unsubscribed,
     Pong,
     #[cfg(feature = "v5")]
-    Authentication(ReasonCode),
+    Authentication,
 }
 
-/// Where the parts of the packet lie that was received last.
+/// The packet that was received last, and where its parts lie.
 pub(super) struct Last {
-    /// Of a message.
-    pub layout: Layout,
-    /// Offset of the message's first byte.
-    pub at: usize,
-    #[cfg(feature = "v5")]
-    pub alias: u16,
-    /// The codes of an answer, or this piece of a message's payload.
-    pub part: Part,
-    /// Properties of what is no message.
+    /// First byte of a message.
+    pub first: u8,
+    pub session_present: bool,
+    pub reason: ReasonCode,
+    pub identifier: Option<PacketIdentifier>,
+    pub topic: Part,
+    /// Payload of a message, or the piece of it that is here; the codes of an answer.
+    pub body: Part,
+    /// Bytes of the payload before that piece.
+    pub offset: usize,
+    /// Bytes of the whole payload.
+    pub total: usize,
     #[cfg(feature = "v5")]
     pub properties: Part,
+    /// What stands for the topic name; 0 for nothing.
+    #[cfg(feature = "v5")]
+    pub alias: u16,
 }
 
 impl Last {
     pub const NOTHING: Last = Last {
-        layout: Layout::NOTHING,
-        at: 0,
-        #[cfg(feature = "v5")]
-        alias: 0,
-        part: Part::NOTHING,
+        first: 0,
+        session_present: false,
+        reason: ReasonCode::SUCCESS,
+        identifier: None,
+        topic: Part::NOTHING,
+        body: Part::NOTHING,
+        offset: 0,
+        total: 0,
         #[cfg(feature = "v5")]
         properties: Part::NOTHING,
+        #[cfg(feature = "v5")]
+        alias: 0,
     };
+
+    /// Of a message.
+    pub fn qos(&self) -> Qos {
+        Qos::from_bits(self.first >> 1 & 3).unwrap_or_default()
+    }
 }
 
 /// A part of the receive buffer.
@@ -147,48 +158,74 @@ impl Part {
 impl super::Session<'_> {
     /// The event the last step stands for.
     pub(crate) fn event(&self, step: Step) -> Event<'_> {
+        let last = &self.last;
+        let identifier = last.identifier.unwrap_or(PacketIdentifier::FIRST);
         match step {
-            Step::Connected { session_present } => Event::Connected {
-                session_present,
+            Step::Message | Step::Chunk | Step::TooLarge => {
+                let message = self.message();
+                match step {
+                    Step::Message => Event::Message(message),
+                    Step::Chunk => Event::Chunk(Chunk {
+                        message,
+                        offset: last.offset,
+                        total: last.total,
+                    }),
+                    _ => Event::TooLarge {
+                        topic: Some(message.topic),
+                        length: last.total,
+                    },
+                }
+            }
+            Step::Headless => Event::TooLarge {
+                topic: None,
+                length: last.total,
+            },
+            Step::Connected => Event::Connected {
+                session_present: last.session_present,
                 properties: self.properties(),
             },
-            Step::Message => Event::Message(self.message()),
-            Step::Chunk { offset } => Event::Chunk(Chunk {
-                message: Message {
-                    payload: self.last.part.of(self.inbox.memory()),
-                    ..self.message()
-                },
-                offset,
-                total: self.last.layout.payload_length(),
-            }),
-            Step::TooLarge => Event::TooLarge {
-                topic: Some(self.message().topic),
-                length: self.last.layout.payload_length(),
-            },
-            Step::Headless { length } => Event::TooLarge {
-                topic: None,
-                length,
-            },
-            Step::Published(identifier, reason) => Event::Published(
-                identifier,
-                Answer {
-                    reason,
-                    properties: self.properties(),
-                },
-            ),
-            Step::Subscribed(identifier) => Event::Subscribed(identifier, self.codes()),
-            Step::Unsubscribed(identifier) => Event::Unsubscribed(identifier, self.codes()),
+            Step::Published => Event::Published(identifier, self.answer()),
+            Step::Subscribed => Event::Subscribed(identifier, self.codes()),
+            Step::Unsubscribed => Event::Unsubscribed(identifier, self.codes()),
             Step::Pong => Event::Pong,
             #[cfg(feature = "v5")]
-            Step::Authentication(reason) => Event::Authentication(Answer {
-                reason,
-                properties: self.properties(),
-            }),
+            Step::Authentication => Event::Authentication(self.answer()),
+        }
+    }
+
+    /// Whether the CONNACK that was received last told of a session.
+    pub(crate) fn session_present(&self) -> bool {
+        self.last.session_present
+    }
+
+    fn message(&self) -> Message<'_> {
+        let Last { first, .. } = self.last;
+        let memory = self.inbox.memory();
+        let topic = self.last.topic.of(memory);
+        #[cfg(feature = "v5")]
+        let topic = match self.last.alias {
+            0 => topic,
+            alias => self.v5.aliases.topic(alias),
+        };
+        Message {
+            topic: TopicName::checked(topic),
+            payload: self.last.body.of(memory),
+            qos: self.last.qos(),
+            retain: first & RETAIN != 0,
+            dup: first & DUP != 0,
+            properties: self.properties(),
+        }
+    }
+
+    fn answer(&self) -> Answer<'_> {
+        Answer {
+            reason: self.last.reason,
+            properties: self.properties(),
         }
     }
 
     fn codes(&self) -> ReasonCodes<'_> {
-        ReasonCodes::new(self.last.part.of(self.inbox.memory()), self.properties())
+        ReasonCodes::new(self.last.body.of(self.inbox.memory()), self.properties())
     }
 
     fn properties(&self) -> Properties<'_> {
@@ -196,19 +233,5 @@ impl super::Session<'_> {
         return Properties::checked(self.last.properties.of(self.inbox.memory()));
         #[cfg(not(feature = "v5"))]
         Properties::NONE
-    }
-
-    fn message(&self) -> Message<'_> {
-        let memory = self.inbox.memory();
-        let packet = memory.get(self.last.at..).unwrap_or_default();
-        let message = self.last.layout.message(packet);
-        #[cfg(feature = "v5")]
-        if self.last.alias > 0 {
-            return Message {
-                topic: self.v5.aliases.topic(self.last.alias),
-                ..message
-            };
-        }
-        message
     }
 }

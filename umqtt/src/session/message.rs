@@ -6,21 +6,24 @@ use super::{Owed, Session, Step};
 use crate::packet::connect::Oversize;
 #[cfg(feature = "v5")]
 use crate::packet::properties::{self, Carrier, Properties, Property};
-use crate::packet::publish::{Decoded, Layout, is_topic};
 use crate::packet::reason::ReasonCode;
-use crate::packet::{FixedHeader, PacketIdentifier, ProtocolError, Qos, Reader, first};
+use crate::packet::{
+    FixedHeader, PacketIdentifier, ProtocolError, Qos, Reader, first, identifier, u16_at,
+};
+use crate::topic::TopicName;
 
 /// A message of which a part has been dealt with.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Incoming {
     /// None: a packet begins.
     Nothing,
-    /// Its topic was larger than the receive buffer and was thrown away; behind it are so many
-    /// bytes, the packet identifier first.
-    Headless { qos: Qos, rest: usize },
-    /// It is delivered in pieces, and so many bytes of its payload were; its first bytes, to the
-    /// properties, stand at the front of the receive buffer.
-    Chunks { offset: usize, owed: Option<Owed> },
+    /// Its topic was larger than the receive buffer and was thrown away; behind it are
+    /// [`Last::total`](super::event::Last::total) bytes, the packet identifier first.
+    Headless,
+    /// It is delivered in pieces, of which [`Last`](super::event::Last) has the last one; its first
+    /// bytes, to the properties, stand at the front of the receive buffer. What it is to be answered
+    /// with is owed once it is whole.
+    Chunks,
 }
 
 /// How a message tells its topic.
@@ -43,83 +46,129 @@ impl Session<'_> {
     ) -> Result<Progress, ProtocolError> {
         let bytes = self.inbox.bytes();
         let capacity = self.inbox.capacity();
-        let layout = match Layout::decode(header, bytes, self.version)? {
-            Decoded::Whole(layout) => layout,
-            Decoded::Head(layout) if layout.properties + 4 <= capacity => {
-                return Ok(Progress::Incomplete);
+        let qos = Qos::from_bits(header.first >> 1 & 3).ok_or(ProtocolError::Qos)?;
+        let identified = qos != Qos::AtMostOnce;
+        // Behind the topic name, the identifier, and the shortest length of properties.
+        let behind = 2 * identified as usize + self.version.is_5() as usize;
+        if header.remaining < 2 + behind {
+            return Err(ProtocolError::Length);
+        }
+        let topic = header.length + 2;
+        if bytes.len() < topic {
+            return Ok(Progress::Incomplete);
+        }
+        let topic_end = topic + u16_at(bytes, header.length) as usize;
+        let end = header.packet_length();
+        if topic_end + behind > end {
+            return Err(ProtocolError::Length);
+        }
+        let payload = topic_end + 2 * identified as usize;
+        self.last.first = header.first;
+        #[cfg(feature = "v5")]
+        let (properties, payload) = if self.version.is_5() {
+            // A length that is cut by the packet's end is wrong; one that is not here yet is not.
+            let limit = bytes.len().min(end);
+            let field = bytes.get(payload..limit).unwrap_or_default();
+            let mut reader = Reader(field);
+            let Some(length) = reader.varint_in_part(limit == end)? else {
+                return Ok(match payload + 4 <= capacity {
+                    true => Progress::Incomplete,
+                    false => self.behead(topic_end, end),
+                });
+            };
+            let properties = payload + field.len() - reader.0.len();
+            if length > end - properties {
+                return Err(ProtocolError::Length);
             }
-            Decoded::Head(layout) => return Ok(self.behead(&layout)),
-            Decoded::Nothing => return Ok(Progress::Incomplete),
+            (properties, properties + length)
+        } else {
+            (payload, payload)
         };
-        let fits = layout.end <= capacity;
+        let fits = end <= capacity;
         let streams = !fits && self.oversize == Oversize::Stream;
-        let needed = if fits { layout.end } else { layout.payload };
+        let needed = if fits { end } else { payload };
         if needed + streams as usize > capacity {
-            return Ok(self.behead(&layout));
+            return Ok(self.behead(topic_end, end));
         }
         if bytes.len() < needed {
             return Ok(Progress::Incomplete);
         }
-        let identifier = layout.identifier(bytes)?;
-        let topic = layout.topic(bytes);
+        let at = self.inbox.position();
+        if streams && at > 0 {
+            // Its beginning will stay at the front.
+            self.inbox.settle(0);
+            return Ok(Progress::Silent);
+        }
+        let identifier = match identified {
+            true => Some(identifier(u16_at(bytes, topic_end))?),
+            false => None,
+        };
+        let name = bytes.get(topic..topic_end).unwrap_or_default();
         let named = match self.version.is_5() {
             #[cfg(feature = "v5")]
             true => {
-                let block = layout.block(bytes);
+                let block = bytes.get(properties..payload).unwrap_or_default();
                 properties::check(block, Carrier::MESSAGE)?;
-                self.v5.aliases.resolve(topic_alias(block), topic)?
+                self.v5.aliases.resolve(topic_alias(block), name)?
             }
             _ => Named::Here,
         };
-        if named == Named::Here && !is_topic(topic) {
+        if named == Named::Here && TopicName::from_bytes(name).is_none() {
             return Err(ProtocolError::Topic);
         }
         let streams = streams && named != Named::Unknown;
         let refuses = !fits && self.oversize == Oversize::Refuse;
-        self.last.layout = layout;
+        let total = end - payload;
+        self.last.topic = Part {
+            at: at + topic,
+            length: topic_end - topic,
+        };
+        self.last.body = Part {
+            at: at + payload,
+            length: if streams { 0 } else { total },
+        };
+        self.last.offset = 0;
+        self.last.total = total;
         #[cfg(feature = "v5")]
         {
+            self.last.properties = Part {
+                at: at + properties,
+                length: payload - properties,
+            };
             self.last.alias = match named {
                 Named::Here | Named::Unknown => 0,
                 Named::Alias(alias) => alias,
             };
         }
-        let is_new = self.owe(layout.qos, identifier, refuses)?;
-        if !is_new || !streams {
-            self.last.at = self.inbox.position();
-            self.inbox.consume(layout.end);
-            return Ok(match (is_new, named, fits) {
-                (false, ..) => Progress::Silent,
-                (true, Named::Unknown, _) => Progress::Event(Step::Headless {
-                    length: layout.payload_length(),
-                }),
-                (true, _, true) => Progress::Event(Step::Message),
-                (true, _, false) => Progress::Event(Step::TooLarge),
-            });
+        let is_new = self.owe(qos, identifier, refuses)?;
+        if is_new && streams {
+            self.inbox.pin(payload);
+            self.incoming = Incoming::Chunks;
+            return Ok(Progress::Silent);
         }
-        self.inbox.pin(layout.payload);
-        self.last.at = 0;
-        self.incoming = Incoming::Chunks {
-            offset: 0,
-            owed: self.owed.take(),
-        };
-        Ok(Progress::Silent)
+        self.inbox.consume(end);
+        Ok(match (is_new, named, fits) {
+            (false, ..) => Progress::Silent,
+            (true, Named::Unknown, _) => Progress::Event(Step::Headless),
+            (true, _, true) => Progress::Event(Step::Message),
+            (true, _, false) => Progress::Event(Step::TooLarge),
+        })
     }
 
     /// Throws the topic away, which is larger than the receive buffer, or leaves no room there.
-    fn behead(&mut self, layout: &Layout) -> Progress {
-        self.inbox.consume(layout.topic_end);
-        self.incoming = Incoming::Headless {
-            qos: layout.qos,
-            rest: layout.end - layout.topic_end,
-        };
+    fn behead(&mut self, topic_end: usize, end: usize) -> Progress {
+        self.inbox.consume(topic_end);
+        self.last.total = end - topic_end;
+        self.incoming = Incoming::Headless;
         #[cfg(feature = "v5")]
         self.v5.aliases.missed_one();
         Progress::Silent
     }
 
     /// Goes on with a message whose topic was thrown away, once its packet identifier is here.
-    pub(super) fn headless(&mut self, qos: Qos, rest: usize) -> Result<Progress, ProtocolError> {
+    pub(super) fn headless(&mut self) -> Result<Progress, ProtocolError> {
+        let rest = self.last.total;
+        let qos = self.last.qos();
         let bytes = self.inbox.bytes();
         let here = bytes.get(..rest).unwrap_or(bytes);
         let mut reader = Reader(here);
@@ -137,37 +186,35 @@ impl Session<'_> {
             }
         }
         properties += here.len() - reader.0.len();
-        let length = rest.checked_sub(properties).ok_or(ProtocolError::Length)?;
+        self.last.total = rest.checked_sub(properties).ok_or(ProtocolError::Length)?;
         self.inbox.consume(rest);
         self.incoming = Incoming::Nothing;
         let is_new = self.owe(qos, identifier, self.oversize == Oversize::Refuse)?;
         Ok(match is_new {
-            true => Progress::Event(Step::Headless { length }),
+            true => Progress::Event(Step::Headless),
             false => Progress::Silent,
         })
     }
 
     /// Delivers what is here of a message that comes in pieces.
-    pub(super) fn chunk(&mut self, offset: usize, owed: Option<Owed>) -> Progress {
-        let total = self.last.layout.payload_length();
-        let length = self.inbox.bytes().len().min(total - offset);
+    pub(super) fn chunk(&mut self) -> Progress {
+        let last = &mut self.last;
+        let offset = last.offset + last.body.length;
+        let length = self.inbox.bytes().len().min(last.total - offset);
         if length == 0 {
             return Progress::Incomplete;
         }
-        self.last.part = Part {
+        last.offset = offset;
+        last.body = Part {
             at: self.inbox.position(),
             length,
         };
         self.inbox.consume(length);
-        let end = offset + length;
-        if end == total {
-            self.owed = owed;
+        if offset + length == last.total {
             self.incoming = Incoming::Nothing;
             self.inbox.unpin();
-        } else {
-            self.incoming = Incoming::Chunks { offset: end, owed };
         }
-        Progress::Event(Step::Chunk { offset })
+        Progress::Event(Step::Chunk)
     }
 
     /// Notes what a message is to be answered with; `false` if it was delivered before.

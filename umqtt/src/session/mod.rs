@@ -91,9 +91,7 @@ impl Owed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Closed,
-    Connecting {
-        deadline: Instant,
-    },
+    Connecting,
     Connected,
     /// DISCONNECT is queued: nothing more will be.
     Disconnecting,
@@ -167,11 +165,8 @@ impl<'b> Session<'b> {
         }
         self.version = connect.version;
         self.oversize = connect.oversize;
-        self.keep_alive
-            .start(connect.keep_alive, connect.ping_timeout, now);
-        self.state = State::Connecting {
-            deadline: now.after(connect.connack_timeout as u64),
-        };
+        self.keep_alive.start(connect, now);
+        self.state = State::Connecting;
         Ok(())
     }
 
@@ -180,7 +175,7 @@ impl<'b> Session<'b> {
         self.state = State::Closed;
         self.inbox.clear();
         self.outbox.rewind();
-        if let Some(owed) = self.owed
+        if let Some(owed) = self.owed()
             && (owed.is(first::PUBREC) || owed.is(first::PUBREL))
         {
             // The caller has that message, or the server has it: it must not come a second time.
@@ -208,7 +203,7 @@ impl<'b> Session<'b> {
 
     /// Whether CONNECT is on its way, or waits for its answer.
     pub(crate) fn is_connecting(&self) -> bool {
-        matches!(self.state, State::Connecting { .. })
+        self.state == State::Connecting
     }
 
     /// The bytes to be sent next, as many as there are. Call [`transmitted`](Self::transmitted) for those
@@ -223,7 +218,7 @@ impl<'b> Session<'b> {
             State::Closed => self.farewell(),
             #[cfg(not(feature = "v5"))]
             State::Closed => &[],
-            State::Connecting { .. } => self
+            State::Connecting => self
                 .inbox
                 .memory()
                 .get(self.hello_sent..self.hello)
@@ -247,7 +242,7 @@ impl<'b> Session<'b> {
             State::Closed => self.v5.farewell.1 = self.v5.farewell.1.saturating_sub(count),
             #[cfg(not(feature = "v5"))]
             State::Closed => {}
-            State::Connecting { .. } => {
+            State::Connecting => {
                 self.hello_sent = self.hello.min(self.hello_sent.saturating_add(count));
             }
             State::Connected => self.outbox.sent(count),
@@ -292,9 +287,8 @@ impl<'b> Session<'b> {
     /// When [`poll`](Self::poll) is to be called even if nothing was received.
     pub fn deadline(&self) -> Option<Instant> {
         match self.state {
-            State::Connecting { deadline } => Some(deadline),
-            State::Connected | State::Disconnecting => self.keep_alive.deadline(),
             State::Closed => None,
+            _ => self.keep_alive.deadline(),
         }
     }
 
@@ -311,9 +305,10 @@ impl<'b> Session<'b> {
         let version = self.version;
         let remaining = message.remaining(version, content);
         self.check_size(remaining)?;
-        let (writer, identifier) =
-            self.outbox
-                .push_packet(message.first(), remaining, message.qos != Qos::AtMostOnce)?;
+        let first = message.first();
+        let identified = message.qos != Qos::AtMostOnce;
+        let identifier = self.outbox.reserve(first, remaining, identified)?;
+        let writer = self.outbox.push(first, remaining);
         message.write(writer, identifier, version, content);
         self.announce(alias);
         Ok(identifier)
@@ -437,10 +432,9 @@ impl<'b> Session<'b> {
             return Err(SubscribeError::InvalidFilter);
         }
         self.check_size(remaining)?;
-        match self.outbox.push_packet(first, remaining, true)? {
-            (writer, Some(identifier)) => Ok((writer, identifier)),
-            (_, None) => Err(SubscribeError::Full),
-        }
+        let identifier = self.outbox.reserve(first, remaining, true)?;
+        let identifier = identifier.ok_or(SubscribeError::Full)?;
+        Ok((self.outbox.push(first, remaining), identifier))
     }
 
     /// Queues a PINGREQ; [`Event::Pong`] tells of the answer. The session pings by itself when

@@ -5,13 +5,12 @@ use super::message::Incoming;
 use super::{Owed, Session, State, Step};
 use crate::error::Error;
 use crate::keep_alive::Due;
-use crate::outbox::Answered;
+use crate::outbox::Answers;
 #[cfg(feature = "v5")]
 use crate::packet::auth::{decode_auth, decode_disconnect};
 use crate::packet::connect::decode_connack;
-use crate::packet::reason::{ReasonCode, allowed};
-use crate::packet::subscribe::{Suback, decode_suback, decode_unsuback};
-use crate::packet::{FixedHeader, ProtocolError, Version, ack, first};
+use crate::packet::reason::ReasonCode;
+use crate::packet::{FixedHeader, PacketIdentifier, ProtocolError, Version, ack, first};
 use crate::time::Instant;
 
 /// What became of the packet at the front of the receive buffer.
@@ -45,26 +44,24 @@ impl Session<'_> {
     /// Does what is due at the [`deadline`](Self::deadline), and nothing else: for a caller that cannot
     /// take a message yet, and so does not [`poll`](Self::poll). On an error the session is closed.
     pub fn expire(&mut self, now: Instant) -> Result<(), Error> {
-        let due = match self.state {
-            State::Closed => return Ok(()),
-            State::Connecting { deadline } if deadline <= now => {
-                return Err(self.failed(Error::ConnackTimeout));
-            }
-            State::Connecting { .. } => return Ok(()),
-            State::Connected | State::Disconnecting => self.keep_alive.due(now),
-        };
-        match due {
-            Due::Nothing => {}
-            Due::Dead => return Err(self.failed(Error::PingTimeout)),
+        if self.state == State::Closed {
+            return Ok(());
+        }
+        match self.keep_alive.due(now) {
+            Due::Nothing => Ok(()),
             Due::Ping => {
                 // While a message goes out in pieces, that is a sign of life.
                 if self.state == State::Connected {
                     self.outbox.push_pingreq();
                 }
                 self.keep_alive.pinged(now);
+                Ok(())
             }
+            Due::Dead => Err(self.failed(match self.state {
+                State::Connecting => Error::ConnackTimeout,
+                _ => Error::PingTimeout,
+            })),
         }
-        Ok(())
     }
 
     pub(super) fn failed(&mut self, error: Error) -> Error {
@@ -75,9 +72,17 @@ impl Session<'_> {
         error
     }
 
+    /// What has to be acknowledged: not before the last piece of a message.
+    pub(super) fn owed(&self) -> Option<Owed> {
+        match self.incoming {
+            Incoming::Chunks => None,
+            _ => self.owed,
+        }
+    }
+
     /// Queues the acknowledgement that is owed; `false` if something has to be sent first.
     pub(super) fn try_acknowledge(&mut self) -> bool {
-        if let Some(owed) = self.owed {
+        if let Some(owed) = self.owed() {
             if !self
                 .outbox
                 .push_ack(owed.first, owed.identifier, owed.reason)
@@ -86,7 +91,8 @@ impl Session<'_> {
             }
             if owed.is(first::PUBREC) {
                 // The one that was sent before, if this is a repetition: one is remembered.
-                self.outbox.settle(Answered::PUBREC, owed.identifier);
+                self.outbox
+                    .settle(Answers::by(first::PUBREL), owed.identifier);
             }
             self.owed = None;
         }
@@ -97,8 +103,8 @@ impl Session<'_> {
     fn packet(&mut self, now: Instant) -> Result<Progress, Error> {
         match self.incoming {
             Incoming::Nothing => {}
-            Incoming::Headless { qos, rest } => return Ok(self.headless(qos, rest)?),
-            Incoming::Chunks { offset, owed } => return Ok(self.chunk(offset, owed)),
+            Incoming::Headless => return Ok(self.headless()?),
+            Incoming::Chunks => return Ok(self.chunk()),
         }
         let bytes = self.inbox.bytes();
         let Some(header) = FixedHeader::decode(bytes)? else {
@@ -149,74 +155,21 @@ impl Session<'_> {
                 if !session_present {
                     self.outbox.clear();
                 }
+                self.keep_alive.accepted();
                 #[cfg(feature = "v5")]
                 if version.is_5() {
                     self.accepted(tail(connack.properties))?;
                 }
                 self.state = State::Connected;
-                Progress::Event(Step::Connected { session_present })
+                self.last.session_present = session_present;
+                Progress::Event(Step::Connected)
             }
-            first::PUBACK => {
-                let ack = ack::decode(body, version, allowed::PUBACK)?;
-                self.note_properties(tail(ack.properties));
-                let step = Step::Published(ack.identifier, ack.reason);
-                match self.outbox.settle(Answered::PUBLISH_QOS1, ack.identifier) {
-                    true => Progress::Event(step),
-                    // It may be for what an earlier connection sent.
-                    false => Progress::Silent,
+            first::PINGRESP => {
+                if !body.is_empty() {
+                    return Err(ProtocolError::Length.into());
                 }
-            }
-            first::PUBREC => {
-                let ack = ack::decode(body, version, allowed::PUBACK)?;
-                self.note_properties(tail(ack.properties));
-                let step = Step::Published(ack.identifier, ack.reason);
-                self.received_by_server(ack, step)
-            }
-            first::PUBREL => {
-                let ack = ack::decode(body, version, allowed::PUBREL)?;
-                let is_known = self.outbox.settle(Answered::PUBREC, ack.identifier);
-                self.owed = Some(Owed {
-                    first: first::PUBCOMP,
-                    identifier: ack.identifier,
-                    reason: match is_known || !version.is_5() {
-                        true => ReasonCode::SUCCESS,
-                        false => ReasonCode::PACKET_IDENTIFIER_NOT_FOUND,
-                    },
-                });
-                #[cfg(feature = "v5")]
-                self.v5.released();
-                Progress::Silent
-            }
-            first::PUBCOMP => {
-                let ack = ack::decode(body, version, allowed::PUBREL)?;
-                self.note_properties(tail(ack.properties));
-                let step = Step::Published(ack.identifier, ack.reason);
-                match self.outbox.settle(Answered::PUBREL, ack.identifier) {
-                    true => Progress::Event(step),
-                    false => Progress::Silent,
-                }
-            }
-            first::SUBACK | first::UNSUBACK => {
-                let is_suback = header.first == first::SUBACK;
-                let (answered, suback) = match is_suback {
-                    true => (Answered::SUBSCRIBE, decode_suback(body, version)?),
-                    false => (Answered::UNSUBSCRIBE, decode_unsuback(body, version)?),
-                };
-                let Suback {
-                    identifier,
-                    properties,
-                    codes,
-                } = suback;
-                self.last.part = tail(codes);
-                self.note_properties(Part {
-                    at: self.last.part.at - properties,
-                    length: properties,
-                });
-                match self.outbox.settle(answered, identifier) {
-                    true if is_suback => Progress::Event(Step::Subscribed(identifier)),
-                    true => Progress::Event(Step::Unsubscribed(identifier)),
-                    false => Progress::Silent,
-                }
+                self.keep_alive.ponged(now);
+                Progress::Event(Step::Pong)
             }
             #[cfg(feature = "v5")]
             first::DISCONNECT => {
@@ -229,15 +182,18 @@ impl Session<'_> {
                 let (reason, properties) = decode_auth(body)?;
                 self.check_auth(reason, connecting)?;
                 self.note_properties(tail(properties));
-                Progress::Event(Step::Authentication(reason))
+                self.last.reason = reason;
+                Progress::Event(Step::Authentication)
             }
-            // PINGRESP: there is nothing else that `check_first` lets pass.
-            _ => {
-                if !body.is_empty() {
-                    return Err(ProtocolError::Length.into());
-                }
-                self.keep_alive.ponged(now);
-                Progress::Event(Step::Pong)
+            // There is nothing else that `check_first` lets pass.
+            first => {
+                let ack = ack::decode(first, body, version)?;
+                self.last.body = tail(ack.codes);
+                self.note_properties(Part {
+                    at: end - ack.codes - ack.properties,
+                    length: ack.properties,
+                });
+                self.acknowledged(first, ack)
             }
         };
         self.inbox.consume(length);
@@ -253,36 +209,63 @@ impl Session<'_> {
         let _ = properties;
     }
 
-    /// PUBREC: the server has a message of QoS 2, or refuses it.
-    fn received_by_server(&mut self, ack: ack::Ack, step: Step) -> Progress {
+    /// What was sent is answered by such a packet, or goes on with it.
+    fn acknowledged(&mut self, first: u8, ack: ack::Ack) -> Progress {
+        let goes_on = first == first::PUBREC && !ack.reason.is_error();
         #[cfg(feature = "v5")]
-        if !ack.reason.is_error() {
+        if goes_on {
             self.outbox.keep_place();
         }
-        let is_known = self.outbox.settle(Answered::PUBLISH_QOS2, ack.identifier);
+        let is_known = self.outbox.settle(Answers::by(first), ack.identifier);
+        self.last.identifier = Some(ack.identifier);
+        self.last.reason = ack.reason;
+        let step = match first {
+            first::PUBREC if goes_on => {
+                return self.received_by_server(ack.identifier, is_known);
+            }
+            first::PUBREL => {
+                #[cfg(feature = "v5")]
+                self.v5.released();
+                let is_right = is_known || !self.version.is_5();
+                return self.go_on(first::PUBCOMP, ack.identifier, is_right);
+            }
+            first::SUBACK => Step::Subscribed,
+            first::UNSUBACK => Step::Unsubscribed,
+            _ => Step::Published,
+        };
+        match is_known {
+            true => Progress::Event(step),
+            // It may be for what an earlier connection sent.
+            false => Progress::Silent,
+        }
+    }
+
+    /// PUBREC: the server has a message of QoS 2.
+    fn received_by_server(&mut self, identifier: PacketIdentifier, is_known: bool) -> Progress {
         #[cfg(feature = "v5")]
-        if !ack.reason.is_error() && !is_known {
+        if !is_known {
             self.outbox.release_place();
+            if self.version.is_5() && !self.outbox.is_pending(identifier) {
+                return self.go_on(first::PUBREL, identifier, false);
+            }
         }
-        if ack.reason.is_error() {
-            return match is_known {
-                true => Progress::Event(step),
-                false => Progress::Silent,
-            };
-        }
-        let reason = match is_known {
+        match is_known {
             // PUBREL takes the place of its PUBLISH, which is not smaller: it always finds room, so
             // nothing is lost should the connection break here.
-            true => ReasonCode::SUCCESS,
-            false if self.version.is_5() && !self.outbox.is_pending(ack.identifier) => {
-                ReasonCode::PACKET_IDENTIFIER_NOT_FOUND
-            }
-            false => return Progress::Silent,
-        };
+            true => self.go_on(first::PUBREL, identifier, true),
+            false => Progress::Silent,
+        }
+    }
+
+    /// The next packet of a message of QoS 2 is owed.
+    fn go_on(&mut self, first: u8, identifier: PacketIdentifier, is_known: bool) -> Progress {
         self.owed = Some(Owed {
-            first: first::PUBREL,
-            identifier: ack.identifier,
-            reason,
+            first,
+            identifier,
+            reason: match is_known {
+                true => ReasonCode::SUCCESS,
+                false => ReasonCode::PACKET_IDENTIFIER_NOT_FOUND,
+            },
         });
         Progress::Silent
     }
@@ -291,21 +274,19 @@ impl Session<'_> {
 /// Refuses a packet, but for PUBLISH, by its first byte: for its flags (section 2.2.2), or because
 /// it has no place here.
 fn check_first(first: u8, connecting: bool, version: Version) -> Result<(), ProtocolError> {
-    let expected = match first & 0xf0 {
-        first::CONNACK => first::CONNACK,
-        0x60 => first::PUBREL,
-        kind @ (first::PUBACK
-        | first::PUBREC
-        | first::PUBCOMP
-        | first::SUBACK
-        | first::UNSUBACK
-        | first::PINGRESP) => kind,
-        kind @ (first::DISCONNECT | first::AUTH) if version.is_5() => kind,
-        _ => return Err(ProtocolError::UnexpectedPacket(first)),
+    // A bit for each type that a server sends.
+    let known = match version.is_5() {
+        false => 0b0010_1010_1111_0100,
+        true => 0b1110_1010_1111_0100,
     };
-    if first != expected {
+    let kind = first >> 4;
+    if known >> kind & 1 == 0 {
+        return Err(ProtocolError::UnexpectedPacket(first));
+    }
+    let flags = if kind == first::PUBREL >> 4 { 2 } else { 0 };
+    if first & 0x0f != flags {
         Err(ProtocolError::Flags(first))
-    } else if connecting != (first == first::CONNACK) && !(version.is_5() && first == first::AUTH) {
+    } else if connecting != (first == first::CONNACK) && first != first::AUTH {
         Err(ProtocolError::UnexpectedPacket(first))
     } else {
         Ok(())

@@ -2,6 +2,7 @@
 
 use super::alias::Aliases;
 use super::event::Part;
+use super::message::Incoming;
 use super::{Session, State};
 use crate::error::{ConnectError, Error, PublishError, QueueError, SubscribeError};
 use crate::packet::auth::names_method;
@@ -289,7 +290,7 @@ impl Session<'_> {
     pub(super) fn bid_farewell(&mut self, error: Error) {
         let is_possible = match self.state {
             State::Connected => self.outbox.is_between_packets(),
-            State::Connecting { .. } => self.hello > 0 && self.hello_sent == self.hello,
+            State::Connecting => self.hello > 0 && self.hello_sent == self.hello,
             State::Closed | State::Disconnecting => false,
         };
         self.closed();
@@ -352,7 +353,8 @@ impl Session<'_> {
             return Ok(());
         }
         self.try_acknowledge();
-        let mut writer = self.outbox.push_last(first::DISCONNECT, remaining)?;
+        self.outbox.reserve_last(remaining)?;
+        let mut writer = self.outbox.push(first::DISCONNECT, remaining);
         writer.u8(reason.0);
         writer.varint(content);
         properties::write_content(&mut writer, properties);
@@ -369,9 +371,11 @@ impl Session<'_> {
     /// already, and with MQTT 3.1.1.
     pub fn reject(&mut self, reason: ReasonCode) -> Result<(), QueueError> {
         let is_allowed = reason.is_error() && allowed::PUBACK.contains(&reason.0);
+        let is_whole = self.incoming != Incoming::Chunks;
         match &mut self.owed {
             Some(owed)
-                if self.version.is_5()
+                if is_whole
+                    && self.version.is_5()
                     && is_allowed
                     && matches!(owed.first, first::PUBACK | first::PUBREC) =>
             {

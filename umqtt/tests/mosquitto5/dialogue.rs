@@ -49,7 +49,7 @@ fn message(client: &mut TestClient) -> (String, Vec<u8>, Vec<String>) {
         if let Event::Message(message) = client.receive().expect("a connection") {
             let properties = message.properties.iter();
             return (
-                message.topic.to_owned(),
+                message.topic.as_str().to_owned(),
                 message.payload.to_owned(),
                 properties.map(|property| format!("{property:?}")).collect(),
             );
@@ -314,7 +314,10 @@ fn a_message_of_a_megabyte_goes_through_small_buffers_there_and_back() {
                     total,
                 }) = receiver.receive().unwrap()
                 {
-                    assert_eq!((message.topic, offset, total), ("big", heard.len(), LENGTH));
+                    assert_eq!(
+                        (message.topic.as_str(), offset, total),
+                        ("big", heard.len(), LENGTH)
+                    );
                     heard.extend(message.payload);
                 }
             }

@@ -50,13 +50,15 @@ impl From<Event<'_>> for Seen {
                 session_present, ..
             } => Seen::Connected(session_present),
             Event::Message(message) => Seen::Message(Heard {
-                topic: message.topic.into(),
+                topic: message.topic.as_str().into(),
                 payload: message.payload.into(),
                 qos: message.qos as u8,
                 retain: message.retain,
                 dup: message.dup,
             }),
-            Event::TooLarge { topic, length } => Seen::TooLarge(topic.map(Into::into), length),
+            Event::TooLarge { topic, length } => {
+                Seen::TooLarge(topic.map(|topic| topic.as_str().into()), length)
+            }
             Event::Published(identifier, answer) => {
                 assert_eq!(answer.reason, umqtt::ReasonCode::SUCCESS);
                 Seen::Published(identifier.value())

@@ -62,7 +62,7 @@ pub fn shown(properties: Properties<'_>) -> Vec<String> {
 
 fn heard(message: umqtt::Message<'_>) -> Heard {
     Heard {
-        topic: message.topic.into(),
+        topic: message.topic.as_str().into(),
         payload: message.payload.into(),
         qos: message.qos as u8,
         retain: message.retain,
@@ -86,7 +86,9 @@ impl From<Event<'_>> for Seen {
                 assert_eq!(chunk.is_last(), end == chunk.total);
                 Seen::Chunk(chunk.offset, chunk.total, heard)
             }
-            Event::TooLarge { topic, length } => Seen::TooLarge(topic.map(Into::into), length),
+            Event::TooLarge { topic, length } => {
+                Seen::TooLarge(topic.map(|topic| topic.as_str().into()), length)
+            }
             Event::Published(identifier, given) => {
                 let (reason, properties) = answer(given);
                 Seen::Published(identifier.value(), reason, properties)
