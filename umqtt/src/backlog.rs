@@ -6,7 +6,7 @@ use crate::error::PublishError;
 use crate::inbox::move_down;
 use crate::packet::publish::{Publish, is_topic_name};
 use crate::packet::{
-    FixedHeader, MAX_REMAINING, PacketIdentifier, Qos, Reader, Writer, packet_length, text,
+    FixedHeader, MAX_REMAINING, PacketIdentifier, Qos, Reader, Writer, packet_length,
 };
 use crate::session::Session;
 
@@ -251,7 +251,7 @@ impl<'b> Backlog<'b> {
         let mut fields = Reader(bytes.get(header.length..length)?);
         let topic = fields.u16()?;
         let message = Publish {
-            topic: text(fields.bytes(topic as usize)?)?,
+            topic: core::str::from_utf8(fields.bytes(topic as usize)?).ok()?,
             payload: fields.0,
             qos: Qos::from_bits(header.first >> 1 & 3)?,
             retain: header.first & 1 != 0,

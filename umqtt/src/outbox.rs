@@ -425,8 +425,8 @@ impl<'b> Outbox<'b> {
         let mut repeated = 0;
         let mut at = self.start;
         while let Some(entry) = self.entry(at) {
-            repeated += (entry.is_publish() && entry.header.first & DUP != 0) as usize;
-            at = entry.end();
+            repeated += (entry.is_publish() && entry.first & DUP != 0) as usize;
+            at = entry.end;
         }
         repeated
     }

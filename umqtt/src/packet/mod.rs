@@ -371,7 +371,6 @@ impl<'a> Reader<'a> {
         Some((self.u8()? as u16) << 8 | self.u8()? as u16)
     }
 
-    #[cfg(feature = "v5")]
     pub fn bytes(&mut self, length: usize) -> Option<&'a [u8]> {
         let (bytes, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
