@@ -138,7 +138,7 @@ fn news(event: &Event<'_>) -> Option<News> {
         return None;
     };
     Some(News::Said {
-        topic: message.topic.to_owned(),
+        topic: message.topic.as_str().to_owned(),
         payload: message.payload.to_owned(),
         retained: message.retain,
     })
