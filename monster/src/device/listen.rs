@@ -35,7 +35,7 @@ impl Device<'_> {
             match self.session.poll(now) {
                 Ok(None) => break,
                 Ok(Some(Event::Message(message)))
-                    if self.topics.is_home_assistant(message.topic) =>
+                    if self.topics.is_home_assistant(message.topic.as_str()) =>
                 {
                     // What is retained is old: on connecting everything was said.
                     if message.payload == b"online" && !message.retain {
