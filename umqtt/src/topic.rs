@@ -256,10 +256,10 @@ const fn scan(bytes: &[u8]) -> Option<bool> {
     #[cfg(target_pointer_width = "64")]
     while let Some((word, tail)) = rest.split_first_chunk() {
         let word = u64::from_ne_bytes(*word);
-        if has_zero(word) || has_zero((word | EACH * 0x08) ^ (EACH * b'+' as u64)) {
+        if has_zero(word) || has_zero((word | (EACH * 0x08)) ^ (EACH * b'+' as u64)) {
             return None;
         }
-        above |= word & EACH * 0x80;
+        above |= word & (EACH * 0x80);
         rest = tail;
     }
     while let [byte, tail @ ..] = rest {
@@ -285,7 +285,7 @@ const EACH: u64 = u64::MAX / 0xff;
 /// Whether a byte of the word is 0.
 #[cfg(target_pointer_width = "64")]
 const fn has_zero(word: u64) -> bool {
-    word.wrapping_sub(EACH) & !word & EACH * 0x80 != 0
+    word.wrapping_sub(EACH) & !word & (EACH * 0x80) != 0
 }
 
 const fn holds_null(mut bytes: &[u8]) -> bool {
