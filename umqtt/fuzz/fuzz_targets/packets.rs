@@ -1,0 +1,75 @@
+//! Any bytes a server may send, with and without something in flight: nothing panics, and it makes
+//! no difference in how many pieces they come.
+#![no_main]
+
+use arbitrary::Arbitrary;
+use libfuzzer_sys::fuzz_target;
+use umqtt::{Instant, Session};
+use umqtt_fuzz::{Large, Opening, check_stream, drive, fill};
+
+#[derive(Arbitrary, Debug)]
+struct Input {
+    opening: Opening,
+    /// Without it, the bytes are the answer to CONNECT.
+    is_accepted: bool,
+    session_present: bool,
+    has_aliases: bool,
+    /// Bytes of receive buffer, beyond what CONNECT needs.
+    room: u8,
+    pieces: Vec<u8>,
+    bytes: Vec<u8>,
+}
+
+fuzz_target!(|input: Input| {
+    let whole = run(&input, &[]);
+    let cut = run(&input, &input.pieces);
+    // The parts of a message that is larger than the buffer are as large as what had come.
+    if input.opening.oversize != Large::Stream {
+        assert_eq!(whole, cut, "{input:?}");
+    }
+});
+
+/// What the session said, and what it sent.
+fn run(input: &Input, pieces: &[u8]) -> (Vec<String>, Vec<u8>) {
+    let mut receive = [0; 64 + 255];
+    let receive = &mut receive[..64 + usize::from(input.room)];
+    let (mut send, mut aliases) = ([0; 128], [0; 48]);
+    let maximum = if input.has_aliases { 3 } else { 0 };
+    let mut session = Session::new(receive, &mut send).with_topic_aliases(&mut aliases, maximum);
+    let now = Instant::ZERO;
+    let (mut said, mut sent) = (Vec::new(), Vec::new());
+    input.opening.connect(&mut session, now);
+    if input.is_accepted {
+        let accepted = input
+            .opening
+            .accepted(input.session_present && !input.opening.clean);
+        let mut incoming = &accepted[..];
+        let mut whole = || usize::MAX;
+        let result = drive(
+            &mut session,
+            &mut incoming,
+            &mut whole,
+            now,
+            &mut sent,
+            |_| {},
+        );
+        result.expect("it is accepted");
+        fill(&mut session);
+        let mut nothing = &[][..];
+        let result = drive(&mut session, &mut nothing, whole, now, &mut sent, |_| {});
+        result.expect("nothing has come");
+    }
+    let mut pieces = pieces.iter().cycle();
+    let mut incoming = &input.bytes[..];
+    let result = drive(
+        &mut session,
+        &mut incoming,
+        || pieces.next().map_or(usize::MAX, |&piece| piece.into()),
+        now,
+        &mut sent,
+        |event| said.push(format!("{event:?}")),
+    );
+    said.push(format!("{result:?}"));
+    check_stream(&sent);
+    (said, sent)
+}
