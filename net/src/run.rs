@@ -215,7 +215,7 @@ async fn carry_out<B: Board, F: NorFlash>(
             Output::AccessPoint { up } => board.set_access_point(up),
             Output::Log(line) => B::log(line.level, format_args!("{}", line.text)),
             Output::FactoryReset => {
-                if let Err(error) = store.erase().await {
+                if let Err(error) = store.factory_reset().await {
                     B::log(LogLevel::Error, format_args!("cannot forget: {error}"));
                 }
                 return Some(ResetReason::Command);

@@ -42,7 +42,6 @@ pub enum Name {
 }
 
 impl Name {
-    #[cfg(test)]
     pub(crate) const ALL: [Name; 4] = [
         Name::BrokerCa,
         Name::ClientCertificate,

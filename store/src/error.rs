@@ -41,8 +41,8 @@ impl<E: fmt::Debug> fmt::Display for StoreError<E> {
             StoreError::Flash(error) => write!(f, "the flash failed: {error:?}"),
             StoreError::Newer { version } => write!(
                 f,
-                "what is stored is of a newer Monster than this one (version {version} of it; this \
-                 one knows {})",
+                "what is stored is of a newer Monster (version {version}; this one knows {}); it is \
+                 left as it is until settings are set anew",
                 crate::SCHEMA
             ),
             StoreError::Region => write!(

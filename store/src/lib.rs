@@ -8,8 +8,10 @@
 //! | key | value |
 //! |---|---|
 //! | 0 | the [`SCHEMA`] of all the others, one byte |
-//! | 1 | the settings that are not the defaults: for each its key and its text, with their lengths ([`settings`]) |
+//! | 1 | the settings that were set: for each its key and its text, with their lengths ([`Pairs`]) |
 //! | 2 | how often the device has started, in all and for each reason, as little-endian `u32`s |
+//! | 3, 4, 5 | the device's secret, the password of its access point, that of its console ([`Password`]) |
+//! | 6 | not empty while a [factory reset](Store::factory_reset) is not done |
 //! | 0x100 + *n* | the core's record *n* ([`monster::memory`]) |
 //! | 0x200 + 16 *n* | what is longer than a record, by its [`Name`], and its pieces behind it |
 //!
@@ -26,7 +28,10 @@ pub mod file;
 mod mock;
 #[cfg(test)]
 mod power;
-pub mod settings;
+mod reset;
+mod schema;
+mod secret;
+mod settings;
 #[cfg(test)]
 mod words;
 
@@ -35,7 +40,7 @@ use core::ops::Range;
 use embedded_storage_async::nor_flash::NorFlash;
 use monster::device::ResetReason;
 use monster::memory::{Memory, Record};
-use monster::settings::Settings;
+use monster::settings::{SettingError, Settings};
 use sequential_storage::cache::Cache;
 use sequential_storage::cache::key_pointers::ArrayKeyPointers;
 use sequential_storage::cache::page_pointers::ArrayPagePointers;
@@ -44,13 +49,15 @@ use sequential_storage::map::{MapConfig, MapStorage};
 
 pub use blob::{BLOB_MAX, Name};
 pub use error::{SettingsError, StoreError};
+pub use schema::SCHEMA;
+pub use secret::{PASSWORD, Password, SECRET};
+pub use settings::Pairs;
+use settings::Written;
 
-/// The version of what is stored; a store of a newer one is refused, and left as it is.
-pub const SCHEMA: u8 = 1;
 /// How many erase blocks a store uses at most.
 pub const BLOCKS_MAX: usize = 8;
 /// The longest settings, as [`settings`] writes them, in bytes: they fit a block of 4 KiB.
-pub const SETTINGS_MAX: usize = 3584;
+pub const SETTINGS_MAX: usize = 3600;
 
 /// Room for the longest value and its key, in whole words of any flash.
 const BUFFER: usize = SETTINGS_MAX + 32;
@@ -61,6 +68,8 @@ type Key = u16;
 const KEY_SCHEMA: Key = 0;
 const KEY_SETTINGS: Key = 1;
 const KEY_STARTS: Key = 2;
+// 3 to 5: the secrets.
+const KEY_RESET: Key = 6;
 const KEY_RECORDS: Key = 0x100;
 
 type Places = Cache<
@@ -70,13 +79,18 @@ type Places = Cache<
     Key,
 >;
 
+type Map<F> = MapStorage<Key, F, Places>;
+
 /// A part of a flash in which a device keeps what it needs over restarts.
 ///
 /// No call panics, whatever is in the flash. Cancelling one is like the power going in it.
 pub struct Store<F: NorFlash> {
-    map: MapStorage<Key, F, Places>,
+    /// There is always one but while it is made anew.
+    map: Option<Map<F>>,
     buffer: [u8; BUFFER],
     was_damaged: bool,
+    /// The schema, if a newer Monster wrote what is in the flash.
+    newer: Option<u8>,
 }
 
 /// How often a device has started.
@@ -92,39 +106,6 @@ pub struct Starts {
 pub const REASONS: usize = 5;
 
 impl<F: NorFlash> Store<F> {
-    /// The store in these bytes of the flash: 2 to [`BLOCKS_MAX`] whole erase blocks. Flash that
-    /// was never used, or that holds something else, becomes an empty store.
-    ///
-    /// # Errors
-    /// [`StoreError::Newer`] if a newer Monster wrote it; [`StoreError::Region`] if the bytes are
-    /// no such blocks; those of the flash.
-    pub async fn open(flash: F, region: Range<u32>) -> Result<Self, StoreError<F::Error>> {
-        let blocks = region.end.saturating_sub(region.start) as usize / F::ERASE_SIZE;
-        if blocks > BLOCKS_MAX || region.end as usize > flash.capacity() {
-            return Err(StoreError::Region);
-        }
-        let mut store = Store {
-            map: map(flash, region.clone())?,
-            buffer: [0; BUFFER],
-            was_damaged: false,
-        };
-        match store.schema().await {
-            Ok(Some(SCHEMA)) => return Ok(store),
-            Ok(Some(version)) => return Err(StoreError::Newer { version }),
-            // Nothing in it is ours, or can be read.
-            Ok(None) | Err(StoreError::Damaged) => {}
-            Err(error) => return Err(error),
-        }
-        if !store.is_blank().await? {
-            store.was_damaged = true;
-            store.map.erase_all().await?;
-            // What it has found out about the flash is not so any more.
-            store.map = map(store.map.destroy().0, region)?;
-        }
-        store.write(KEY_SCHEMA, &[SCHEMA]).await?;
-        Ok(store)
-    }
-
     /// Whether something else was in the flash, or nothing that could be read: it is gone now.
     pub fn was_damaged(&self) -> bool {
         self.was_damaged
@@ -136,9 +117,17 @@ impl<F: NorFlash> Store<F> {
     /// [`SettingsError`] names the setting this Monster does not allow, or says that they are
     /// damaged.
     pub async fn settings(&mut self) -> Result<Settings, SettingsError<F::Error>> {
+        Ok(self.pairs().await?.settings()?)
+    }
+
+    /// The stored settings as they were set, without the defaults of all others.
+    ///
+    /// # Errors
+    /// [`SettingsError`] if they are damaged, or of a newer Monster.
+    pub async fn pairs(&mut self) -> Result<Pairs<'_>, SettingsError<F::Error>> {
         match self.read(KEY_SETTINGS).await? {
-            None => Ok(Settings::default()),
-            Some(bytes) => settings::read(bytes),
+            None => Ok(Pairs::default()),
+            Some(bytes) => Pairs::parse(bytes),
         }
     }
 
@@ -152,11 +141,53 @@ impl<F: NorFlash> Store<F> {
         &mut self,
         settings: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<(), SettingsError<F::Error>> {
-        let mut bytes = [0; SETTINGS_MAX];
-        let length = settings::write(settings, &mut bytes)?;
-        let bytes = bytes.get(..length).ok_or(SettingsError::TooLong)?;
-        settings::read(bytes)?;
-        Ok(self.write(KEY_SETTINGS, bytes).await?)
+        let written = Written::of(settings)?;
+        self.keep_settings(&written, whole).await
+    }
+
+    /// Changes some of the stored settings, each to this text, or back to what holds where none is
+    /// stored. What cannot be read, be it damaged or of a newer Monster, counts as nothing stored.
+    /// `check` decides whether all that are stored then are allowed: [`whole`], if nothing else is
+    /// said elsewhere.
+    ///
+    /// # Errors
+    /// [`SettingsError`] is what `check` said, or that they are too long, or what the flash said;
+    /// the old settings are still there then.
+    pub async fn change_settings<'a>(
+        &mut self,
+        changes: impl IntoIterator<Item = (&'a str, Option<&'a str>)> + Clone,
+        check: impl FnOnce(Pairs<'_>) -> Result<(), SettingError>,
+    ) -> Result<(), SettingsError<F::Error>> {
+        let old = match self.pairs().await {
+            Err(SettingsError::Store(StoreError::Flash(error))) => {
+                return Err(StoreError::Flash(error).into());
+            }
+            old => old.unwrap_or_default(),
+        };
+        let is_changed = |key| {
+            changes
+                .clone()
+                .into_iter()
+                .any(|(changed, _)| changed == key)
+        };
+        let kept = old.iter().filter(|(key, _)| !is_changed(*key));
+        let new = changes.clone().into_iter();
+        let new = new.filter_map(|(key, text)| Some((key, text?)));
+        let mut written = Written::of(kept)?;
+        for (key, text) in new {
+            written.add(key, text)?;
+        }
+        self.keep_settings(&written, check).await
+    }
+
+    async fn keep_settings(
+        &mut self,
+        settings: &Written,
+        check: impl FnOnce(Pairs<'_>) -> Result<(), SettingError>,
+    ) -> Result<(), SettingsError<F::Error>> {
+        check(settings.pairs())?;
+        self.begin_anew().await?;
+        Ok(self.write(KEY_SETTINGS, settings.bytes()).await?)
     }
 
     /// The records of the core. What is damaged is left out, and `damaged` is told its key.
@@ -167,10 +198,11 @@ impl<F: NorFlash> Store<F> {
         &mut self,
         mut damaged: impl FnMut(u8),
     ) -> Result<Memory, StoreError<F::Error>> {
+        let map = known(&mut self.map, self.newer)?;
         // A key is there once for every time it was stored, the newest last. So one pass finds
         // where the newest are, and another takes them.
         let mut newest = [None; 1 + u8::MAX as usize];
-        let mut items = self.map.fetch_all_items(&mut self.buffer).await?;
+        let mut items = map.fetch_all_items(&mut self.buffer).await?;
         let mut place = 0u32;
         while let Some((key, _)) = items.next::<&[u8]>(&mut self.buffer).await? {
             if let Some(newest) = record(key).and_then(|key| newest.get_mut(usize::from(key))) {
@@ -179,11 +211,12 @@ impl<F: NorFlash> Store<F> {
             place = place.saturating_add(1);
         }
         let mut memory = Memory::default();
-        let mut items = self.map.fetch_all_items(&mut self.buffer).await?;
+        let mut items = map.fetch_all_items(&mut self.buffer).await?;
         let mut place = 0u32;
         while let Some((key, bytes)) = items.next::<&[u8]>(&mut self.buffer).await? {
             if let Some(key) = record(key)
                 && newest.get(usize::from(key)) == Some(&Some(place))
+                && !bytes.is_empty()
                 && memory.load(key, bytes).is_err()
             {
                 damaged(key);
@@ -220,53 +253,45 @@ impl<F: NorFlash> Store<F> {
         Ok(starts)
     }
 
-    /// Forgets everything. The store is of no use afterwards, before it is [opened](Self::open) again.
-    ///
-    /// # Errors
-    /// Those of the flash.
-    pub async fn erase(&mut self) -> Result<(), StoreError<F::Error>> {
-        Ok(self.map.erase_all().await?)
-    }
-
-    /// Whether all of the flash is erased.
-    async fn is_blank(&mut self) -> Result<bool, StoreError<F::Error>> {
-        let Range { start, end } = self.map.flash_range();
-        // Blocks are powers of two, and so is this.
-        let mut piece = [0; 256];
-        for at in (start..end).step_by(piece.len()) {
-            let flash = self.map.flash();
-            flash
-                .read(at, &mut piece)
-                .await
-                .map_err(StoreError::Flash)?;
-            if piece.iter().any(|byte| *byte != 0xff) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    async fn schema(&mut self) -> Result<Option<u8>, StoreError<F::Error>> {
-        match self.read(KEY_SCHEMA).await? {
-            None => Ok(None),
-            Some(&[version]) => Ok(Some(version)),
-            Some(_) => Err(StoreError::Damaged),
-        }
-    }
-
     async fn read(&mut self, key: Key) -> Result<Option<&[u8]>, StoreError<F::Error>> {
-        Ok(self.map.fetch_item(&mut self.buffer, &key).await?)
+        let map = known(&mut self.map, self.newer)?;
+        Ok(map.fetch_item(&mut self.buffer, &key).await?)
     }
 
     async fn write(&mut self, key: Key, bytes: &[u8]) -> Result<(), StoreError<F::Error>> {
-        Ok(self.map.store_item(&mut self.buffer, &key, &bytes).await?)
+        let map = known(&mut self.map, self.newer)?;
+        Ok(map.store_item(&mut self.buffer, &key, &bytes).await?)
+    }
+
+    /// Makes the value empty, if there is one.
+    async fn forget(&mut self, key: Key) -> Result<(), StoreError<F::Error>> {
+        match self.read(key).await? {
+            None | Some([]) => Ok(()),
+            Some(_) => self.write(key, &[]).await,
+        }
     }
 }
 
-fn map<F: NorFlash>(
-    flash: F,
-    region: Range<u32>,
-) -> Result<MapStorage<Key, F, Places>, StoreError<F::Error>> {
+/// The map, if what is in it is known.
+fn known<F: NorFlash>(
+    map: &mut Option<Map<F>>,
+    newer: Option<u8>,
+) -> Result<&mut Map<F>, StoreError<F::Error>> {
+    match newer {
+        None => map.as_mut().ok_or(StoreError::Damaged),
+        Some(version) => Err(StoreError::Newer { version }),
+    }
+}
+
+/// Whether these settings, and the defaults of all others, are a valid whole.
+///
+/// # Errors
+/// Names what is not allowed.
+pub fn whole(pairs: Pairs<'_>) -> Result<(), SettingError> {
+    pairs.settings().map(drop)
+}
+
+fn map<F: NorFlash>(flash: F, region: Range<u32>) -> Result<Map<F>, StoreError<F::Error>> {
     let config = MapConfig::try_new(region).map_err(|_| StoreError::Region)?;
     let places = Cache::new(
         ArrayPageStates::new(),

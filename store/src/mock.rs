@@ -1,8 +1,12 @@
 //! A flash in memory whose power goes after so many operations.
 
+use std::path::PathBuf;
+
 use embedded_storage_async::nor_flash::{
     ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
 };
+
+use crate::file::{FileFlash, block_on};
 
 /// What a flash of this kind is written in, in bytes.
 const WORD: usize = 4;
@@ -40,6 +44,30 @@ impl<const BLOCK: usize> Mock<BLOCK> {
         }
         self.operations += 1;
         Ok(())
+    }
+}
+
+/// A flash, or what stands for one, whose power can be cut.
+pub trait Cut: NorFlash<Error = NoPower> {
+    /// The same once more, to be changed by itself.
+    fn copy(&self) -> Self;
+    /// How many operations it does before the power goes.
+    fn set_power(&mut self, power: Option<u32>);
+    /// How many it has done.
+    fn operations(&self) -> u32;
+}
+
+impl<const BLOCK: usize> Cut for Mock<BLOCK> {
+    fn copy(&self) -> Self {
+        self.clone()
+    }
+
+    fn set_power(&mut self, power: Option<u32>) {
+        self.power = power;
+    }
+
+    fn operations(&self) -> u32 {
+        self.operations
     }
 }
 
@@ -91,6 +119,115 @@ impl<const BLOCK: usize> NorFlash for Mock<BLOCK> {
                 assert_eq!(*bit, 0xff, "a word is written once between two erasures");
                 *bit &= byte;
             }
+        }
+        Ok(())
+    }
+}
+
+/// The file that stands for flash on a computer. An operation is one half of a write, or of an
+/// erasure: that is how much of it reaches the disk before the power goes.
+pub struct CutFile {
+    file: FileFlash<BLOCK>,
+    path: PathBuf,
+    power: Option<u32>,
+    operations: u32,
+}
+
+const BLOCK: usize = 4096;
+
+impl CutFile {
+    pub fn new(blocks: usize) -> Self {
+        let capacity = (blocks * BLOCK) as u32;
+        let path = new_path();
+        CutFile {
+            file: FileFlash::open(&path, capacity).unwrap(),
+            path,
+            power: None,
+            operations: 0,
+        }
+    }
+
+    fn operate(&mut self) -> Result<(), NoPower> {
+        if self.power == Some(self.operations) {
+            return Err(NoPower);
+        }
+        self.operations += 1;
+        Ok(())
+    }
+}
+
+/// Where no file is.
+fn new_path() -> PathBuf {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("monster-store-cut-{}-{count}", std::process::id());
+    std::env::temp_dir().join(name)
+}
+
+impl Cut for CutFile {
+    fn copy(&self) -> Self {
+        let path = new_path();
+        std::fs::copy(&self.path, &path).unwrap();
+        CutFile {
+            file: FileFlash::open(&path, self.capacity() as u32).unwrap(),
+            path,
+            power: self.power,
+            operations: self.operations,
+        }
+    }
+
+    fn set_power(&mut self, power: Option<u32>) {
+        self.power = power;
+    }
+
+    fn operations(&self) -> u32 {
+        self.operations
+    }
+}
+
+impl Drop for CutFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+impl ErrorType for CutFile {
+    type Error = NoPower;
+}
+
+impl ReadNorFlash for CutFile {
+    const READ_SIZE: usize = FileFlash::<BLOCK>::READ_SIZE;
+
+    async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), NoPower> {
+        block_on(self.file.read(offset, bytes)).unwrap();
+        Ok(())
+    }
+
+    fn capacity(&self) -> usize {
+        self.file.capacity()
+    }
+}
+
+impl NorFlash for CutFile {
+    const WRITE_SIZE: usize = FileFlash::<BLOCK>::WRITE_SIZE;
+    const ERASE_SIZE: usize = BLOCK;
+
+    async fn erase(&mut self, from: u32, to: u32) -> Result<(), NoPower> {
+        let middle = from.midpoint(to);
+        for (from, to) in [(from, middle), (middle, to)] {
+            self.operate()?;
+            block_on(self.file.erase(from, to)).unwrap();
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), NoPower> {
+        let middle = bytes.len() / 2;
+        let (first, second) = bytes.split_at(middle);
+        for (offset, half) in [(offset, first), (offset + middle as u32, second)] {
+            self.operate()?;
+            block_on(self.file.write(offset, half)).unwrap();
         }
         Ok(())
     }

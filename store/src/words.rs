@@ -71,17 +71,3 @@ fn a_flash_that_is_read_in_words_holds_the_same_store() {
     let starts = block_on(bytewise.count_start(ResetReason::PowerOn)).unwrap();
     assert_eq!(starts.total, 1001);
 }
-
-#[test]
-fn what_is_erased_is_forgotten_and_the_store_can_be_used_again() {
-    let mut flash = Mock::<BLOCK>::new(2);
-    let end = flash.capacity() as u32;
-    let mut store = block_on(Store::open(Words(&mut flash), 0..end)).unwrap();
-    block_on(store.save_settings([("broker.user", "ann")])).unwrap();
-    block_on(store.erase()).unwrap();
-    assert!(flash.bytes.iter().all(|byte| *byte == 0xff));
-    let mut store = block_on(Store::open(Words(&mut flash), 0..end)).unwrap();
-    assert!(!store.was_damaged());
-    assert_eq!(block_on(store.settings()).unwrap(), Default::default());
-    block_on(store.save_settings([("broker.user", "bob")])).unwrap();
-}

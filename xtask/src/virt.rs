@@ -9,9 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use clap::Args;
-use monster::settings::Settings;
 use monster_store::file::{FileFlash, block_on};
-use monster_store::{Name, SETTINGS_MAX, Store};
+use monster_store::{Name, Store};
 
 use crate::certificates::ForBoard;
 use crate::command::{Failed, cargo, root};
@@ -189,10 +188,12 @@ fn save(path: &Path, ForBoard { settings, ca }: ForBoard) -> Result<(), Failed> 
     let pairs = || settings.iter().map(|(key, value)| (&**key, &**value));
     let flash = FileFlash::<BLOCK>::open(path, STORE).map_err(|error| wrong(path, error))?;
     let mut store = block_on(Store::open(flash, 0..STORE)).map_err(advice)?;
-    let mut bytes = [0; SETTINGS_MAX];
-    let length = monster_store::settings::write::<()>(pairs(), &mut bytes).map_err(advice)?;
-    let wanted: Settings = monster_store::settings::read::<()>(&bytes[..length]).map_err(advice)?;
-    if block_on(store.settings()).ok() != Some(wanted) {
+    let is_there = block_on(store.pairs()).is_ok_and(|stored| {
+        let stored = stored.iter();
+        let stored = stored.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        stored.eq(settings.iter().cloned())
+    });
+    if !is_there {
         block_on(store.save_settings(pairs())).map_err(advice)?;
     }
     if let Some(ca) = ca {
