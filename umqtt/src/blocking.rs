@@ -35,6 +35,14 @@ pub struct Client<'b, T, C> {
     unflushed: bool,
 }
 
+/// How much was sent of what there was to be sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    Nothing,
+    Part,
+    All,
+}
+
 impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
     /// A client that is not connected, with the buffers of [`Session::new`].
     pub fn new(receive: &'b mut [u8], send: &'b mut [u8], clock: C) -> Self {
@@ -229,7 +237,7 @@ impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
             if let Some(step) = self.step()? {
                 return Ok(Some(self.session.event(step)));
             }
-            if self.send()? {
+            if self.send()? != Sent::Nothing {
                 continue;
             }
             match self.transport.as_mut().map(T::read_ready) {
@@ -293,7 +301,7 @@ impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
 
     /// Sends what is queued, in one write if the transport takes it.
     pub fn flush(&mut self) -> Result<(), ClientError<T::Error>> {
-        while self.send()? {}
+        while self.send()? == Sent::Part {}
         Ok(())
     }
 
@@ -400,16 +408,16 @@ impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
     /// One piece of input or output: sends what there is to be sent, or else reads.
     fn transfer(&mut self) -> Result<(), ClientError<T::Error>> {
         match self.send()? {
-            true => Ok(()),
-            false => self.read(),
+            Sent::Nothing => self.read(),
+            _ => Ok(()),
         }
     }
 
-    /// Writes what is to be sent and, once that is all, flushes it; `false` if there is nothing.
-    fn send(&mut self) -> Result<bool, ClientError<T::Error>> {
+    /// Writes what is to be sent and, once that is all, flushes it.
+    fn send(&mut self) -> Result<Sent, ClientError<T::Error>> {
         let bytes = self.session.transmit();
         if bytes.is_empty() && !self.unflushed {
-            return Ok(false);
+            return Ok(Sent::Nothing);
         }
         let Some(transport) = &mut self.transport else {
             return Err(ClientError::NotConnected);
@@ -418,20 +426,22 @@ impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
             let count = match transport.write(bytes) {
                 Ok(0) => return Err(self.failed(ClientError::WriteZero)),
                 Ok(count) => count,
-                Err(error) => return self.interrupted(error).map(|()| true),
+                Err(error) => return self.interrupted(error).map(|()| Sent::Part),
             };
             let is_part = count < bytes.len();
             self.session.transmitted(count, self.now);
             self.unflushed = true;
             if is_part {
-                return Ok(true);
+                return Ok(Sent::Part);
             }
         }
         match transport.flush() {
-            Ok(()) => self.unflushed = false,
-            Err(error) => self.interrupted(error)?,
+            Ok(()) => {
+                self.unflushed = false;
+                Ok(Sent::All)
+            }
+            Err(error) => self.interrupted(error).map(|()| Sent::Part),
         }
-        Ok(true)
     }
 
     fn read(&mut self) -> Result<(), ClientError<T::Error>> {

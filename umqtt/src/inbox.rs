@@ -10,8 +10,6 @@ pub(crate) struct Inbox<'b> {
     end: usize,
     /// Bytes of a packet larger than the buffer that are still to be thrown away.
     skip: usize,
-    /// Bytes at the front that stay while others come and go behind them.
-    pinned: usize,
 }
 
 impl<'b> Inbox<'b> {
@@ -21,7 +19,6 @@ impl<'b> Inbox<'b> {
             start: 0,
             end: 0,
             skip: 0,
-            pinned: 0,
         }
     }
 
@@ -29,7 +26,6 @@ impl<'b> Inbox<'b> {
         self.start = 0;
         self.end = 0;
         self.skip = 0;
-        self.pinned = 0;
     }
 
     /// The whole buffer, for a packet to be sent before anything is received.
@@ -47,9 +43,10 @@ impl<'b> Inbox<'b> {
         self.buffer.len()
     }
 
-    /// Where the next bytes go. What is not consumed moves to the front first.
-    pub fn space(&mut self) -> &mut [u8] {
-        self.settle(self.pinned);
+    /// Where the next bytes go. What is not consumed moves down first, to behind what is `pinned`: so
+    /// many bytes at the front, consumed and still needed.
+    pub fn space(&mut self, pinned: usize) -> &mut [u8] {
+        self.settle(pinned);
         self.buffer.get_mut(self.end..).unwrap_or_default()
     }
 
@@ -62,19 +59,6 @@ impl<'b> Inbox<'b> {
             self.end -= self.start - to;
             self.start = to;
         }
-    }
-
-    /// Consumes `count` bytes that are here, but keeps them at the front of the buffer until
-    /// [`unpin`](Self::unpin).
-    pub fn pin(&mut self, count: usize) {
-        self.settle(0);
-        self.consume(count);
-        self.pinned = count;
-    }
-
-    /// The bytes that were kept are no longer needed, nor are they overwritten yet.
-    pub fn unpin(&mut self) {
-        self.pinned = 0;
     }
 
     /// Offset of the place behind what was received.

@@ -23,8 +23,11 @@ pub(crate) struct KeepAlive {
     waits_for: Answer,
     /// The last PINGREQ was not answered by a PINGRESP yet.
     is_pinged: bool,
-    round_trip: Option<u32>,
+    /// [`NEVER`] if no PINGREQ was answered by a PINGRESP yet.
+    round_trip: u32,
 }
+
+const NEVER: u32 = u32::MAX;
 
 /// What must come within a timeout.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -56,7 +59,7 @@ impl KeepAlive {
             asked: 0,
             waits_for: Answer::None,
             is_pinged: false,
-            round_trip: None,
+            round_trip: NEVER,
         }
     }
 
@@ -106,13 +109,13 @@ impl KeepAlive {
     pub fn ponged(&mut self, now: Instant) {
         if self.is_pinged {
             self.is_pinged = false;
-            self.round_trip = Some(low(now).wrapping_sub(self.asked));
+            self.round_trip = low(now).wrapping_sub(self.asked);
         }
     }
 
     /// Milliseconds from the last answered PINGREQ to its PINGRESP.
     pub fn round_trip(&self) -> Option<u32> {
-        self.round_trip
+        (self.round_trip != NEVER).then_some(self.round_trip)
     }
 
     /// What is due now.

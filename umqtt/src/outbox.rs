@@ -102,7 +102,7 @@ struct Entry {
     first: u8,
     /// The type of the packet that answers it; 0 if none does, and so it need not stay.
     answer: u8,
-    /// 0 if none answers it.
+    /// Of no meaning if none answers it.
     identifier: u16,
 }
 
@@ -229,7 +229,15 @@ impl<'b> Outbox<'b> {
     pub fn rewind(&mut self) {
         self.stream = stream::Stream::NONE;
         self.compact(true);
-        // Every PUBREC goes to the front and counts as sent: the server asks again by itself.
+        self.pass_received();
+        #[cfg(feature = "v5")]
+        self.open_window();
+    }
+
+    /// Every PUBREC goes to the front and counts as sent: the server asks again by itself.
+    // Not on the stack while the log is compacted, which is where it is deepest.
+    #[inline(never)]
+    fn pass_received(&mut self) {
         self.sent = 0;
         let mut at = 0;
         while let Some(entry) = self.entry(at) {
@@ -239,8 +247,6 @@ impl<'b> Outbox<'b> {
                 self.sent += ack::LENGTH;
             }
         }
-        #[cfg(feature = "v5")]
-        self.open_window();
     }
 
     /// Remembers, between two connections, an acknowledgement that was not queued: that a message
@@ -545,21 +551,16 @@ impl<'b> Outbox<'b> {
     fn entry(&self, at: usize) -> Option<Entry> {
         let bytes = self.buffer.get(at..self.end)?;
         let header = FixedHeader::decode(bytes).ok()??;
-        let answer = answer(header.first, header.remaining);
-        let mut identifier = 0;
-        if answer > 0 {
-            let mut field = header.length;
-            if is_publish(header.first) {
-                field += 2 + u16_at(bytes, field) as usize;
-            }
-            identifier = u16_at(bytes, field);
+        let mut field = header.length;
+        if is_publish(header.first) {
+            field += 2 + u16_at(bytes, field) as usize;
         }
         Some(Entry {
             at,
             end: at + header.packet_length(),
             first: header.first,
-            answer,
-            identifier,
+            identifier: u16_at(bytes, field),
+            answer: answer(header.first, header.remaining),
         })
     }
 }

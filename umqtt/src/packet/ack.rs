@@ -78,11 +78,10 @@ impl Reader<'_> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "v3"))]
 mod tests {
     use super::*;
 
-    #[cfg(feature = "v3")]
     #[test]
     fn a_suback_is_read_with_each_of_its_codes() {
         let decode = |body| decode(first::SUBACK, body, Version::V3_1_1);

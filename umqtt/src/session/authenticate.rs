@@ -55,13 +55,13 @@ impl Session<'_> {
             return Err(QueueError::Full);
         }
         let length = packet_length(remaining);
-        let room = self.inbox.space().len();
+        let room = self.inbox.space(0).len();
         if length > room {
             return Err(QueueError::TooLarge);
         }
         self.hello_sent = self.inbox.end();
         self.hello = self.hello_sent + length;
-        let packet = self.inbox.space().get_mut(..length).unwrap_or_default();
+        let packet = self.inbox.space(0).get_mut(..length).unwrap_or_default();
         Ok(Writer::packet(packet, first::AUTH, remaining))
     }
 

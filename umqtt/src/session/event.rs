@@ -136,6 +136,14 @@ impl Last {
     pub fn qos(&self) -> Qos {
         Qos::from_bits(self.first >> 1 & 3).unwrap_or_default()
     }
+
+    /// Offset behind what each piece of a message needs beside itself.
+    pub fn head_end(&self) -> usize {
+        #[cfg(feature = "v5")]
+        return self.properties.at + self.properties.length;
+        #[cfg(not(feature = "v5"))]
+        return self.topic.at + self.topic.length;
+    }
 }
 
 /// A part of the receive buffer.

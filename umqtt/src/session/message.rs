@@ -142,7 +142,7 @@ impl Session<'_> {
         }
         let is_new = self.owe(qos, identifier, refuses)?;
         if is_new && streams {
-            self.inbox.pin(payload);
+            self.inbox.consume(payload);
             self.incoming = Incoming::Chunks;
             return Ok(Progress::Silent);
         }
@@ -212,7 +212,6 @@ impl Session<'_> {
         self.inbox.consume(length);
         if offset + length == last.total {
             self.incoming = Incoming::Nothing;
-            self.inbox.unpin();
         }
         Progress::Event(Step::Chunk)
     }

@@ -262,7 +262,11 @@ impl<'b> Session<'b> {
         if self.is_closed() || self.hello_sent < self.hello {
             return &mut [];
         }
-        self.inbox.space()
+        let pinned = match self.incoming {
+            Incoming::Chunks => self.last.head_end(),
+            _ => 0,
+        };
+        self.inbox.space(pinned)
     }
 
     /// `count` bytes were put at the front of [`receive_buffer`](Self::receive_buffer).

@@ -73,29 +73,33 @@ impl Session<'_> {
     }
 
     /// What has to be acknowledged: not before the last piece of a message.
+    #[inline]
     pub(super) fn owed(&self) -> Option<Owed> {
-        match self.incoming {
-            Incoming::Chunks => None,
-            _ => self.owed,
-        }
+        self.owed.filter(|_| self.incoming != Incoming::Chunks)
     }
 
     /// Queues the acknowledgement that is owed; `false` if something has to be sent first.
+    #[inline]
     pub(super) fn try_acknowledge(&mut self) -> bool {
-        if let Some(owed) = self.owed() {
-            if !self
-                .outbox
-                .push_ack(owed.first, owed.identifier, owed.reason)
-            {
-                return false;
-            }
-            if owed.is(first::PUBREC) {
-                // The one that was sent before, if this is a repetition: one is remembered.
-                self.outbox
-                    .settle(Answers::by(first::PUBREL), owed.identifier);
-            }
-            self.owed = None;
+        match self.owed() {
+            None => true,
+            Some(owed) => self.acknowledge_with(owed),
         }
+    }
+
+    fn acknowledge_with(&mut self, owed: Owed) -> bool {
+        if !self
+            .outbox
+            .push_ack(owed.first, owed.identifier, owed.reason)
+        {
+            return false;
+        }
+        if owed.is(first::PUBREC) {
+            // The one that was sent before, if this is a repetition: one is remembered.
+            self.outbox
+                .settle(Answers::by(first::PUBREL), owed.identifier);
+        }
+        self.owed = None;
         true
     }
 
