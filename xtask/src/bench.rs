@@ -116,6 +116,16 @@ pub struct Options {
     record: bool,
 }
 
+impl Options {
+    /// For all tests: only what is held against its record.
+    pub fn gate() -> Self {
+        Options {
+            gate: true,
+            ..Options::default()
+        }
+    }
+}
+
 struct Row {
     work: &'static Work,
     client: &'static Client,

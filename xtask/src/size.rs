@@ -118,6 +118,16 @@ pub struct Options {
     record: bool,
 }
 
+impl Options {
+    /// For all tests: only what is held against its record.
+    pub fn gate() -> Self {
+        Options {
+            gate: true,
+            ..Options::default()
+        }
+    }
+}
+
 struct Row {
     target: &'static str,
     features: &'static Features,

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::command::{Failed, cargo, program};
-use crate::{conformance, esp32c3, lint, packages, page, readme, virt};
+use crate::{bench, conformance, esp32c3, lint, packages, page, readme, size, virt};
 
 /// Installs what is missing and runs everything.
 pub fn everything() -> Result<(), Failed> {
@@ -64,7 +64,9 @@ pub fn figures() -> Result<(), Failed> {
     program("taskset").args(latency.split(' ')).run()?;
     cargo("run --quiet --release --package monster-scenarios --bin idle -- 20 0.5").run()?;
     virt::figures()?;
-    esp32c3::esp32c3(&esp32c3::Options::default())
+    esp32c3::esp32c3(&esp32c3::Options::default())?;
+    size::size(size::Options::gate())?;
+    bench::bench(bench::Options::gate())
 }
 
 /// How many tests passed.
