@@ -26,7 +26,7 @@ impl Changes {
     }
 
     /// The keys and the texts, in the order in which they came.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> + Clone {
         let mut rest = self.bytes.as_slice();
         core::iter::from_fn(move || {
             let ([key, low, high], after) = rest.split_first_chunk()?;

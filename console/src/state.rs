@@ -3,6 +3,7 @@
 
 use core::cell::{Cell, RefCell};
 use core::fmt::{self, Write};
+use core::ops::Deref;
 
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::mutex::Mutex;
@@ -105,7 +106,7 @@ pub struct Console<H> {
     status: RefCell<Option<Status>>,
     history: RefCell<History>,
     journal: RefCell<Journal>,
-    changes: RefCell<Changes>,
+    changes: Mutex<NoopRawMutex, Changes>,
     /// Something is new.
     news: Watch<NoopRawMutex, (), { EVENT_STREAMS + WATCHERS }>,
     streams: Cell<usize>,
@@ -136,7 +137,7 @@ impl<H: Host> Console<H> {
             status: RefCell::new(None),
             history: RefCell::new(History::new()),
             journal: RefCell::new(Journal::new()),
-            changes: RefCell::new(Changes::new()),
+            changes: Mutex::new(Changes::new()),
             news: Watch::new(),
             streams: Cell::new(0),
             next_event: Cell::new(Instant::ZERO),
@@ -209,9 +210,10 @@ impl<H: Host> Console<H> {
         request
     }
 
-    /// With [`Request::Store`]: what is to be stored. It was found to be right.
-    pub fn changes<R>(&self, look: impl FnOnce(&Changes) -> R) -> R {
-        look(&self.changes.borrow())
+    /// With [`Request::Store`]: what is to be stored. It was found to be right, and stays as it is until
+    /// this is dropped: do so before the [`answer`](Self::answer).
+    pub async fn changes(&self) -> impl Deref<Target = Changes> {
+        self.changes.lock().await
     }
 
     /// What became of the request.
@@ -338,22 +340,23 @@ impl<H: Host> Console<H> {
         fill: impl FnOnce(&mut Changes) -> Result<(), Refusal>,
     ) -> Result<bool, Refusal> {
         let _turn = self.turn.lock().await;
-        let result = match self.prepare(fill) {
+        let prepared = self.prepare(fill, &mut *self.changes.lock().await);
+        let result = match prepared {
             Ok(true) => self.store().await,
             other => other,
         };
-        self.changes.borrow_mut().clear();
+        self.changes.lock().await.clear();
         result
     }
 
-    /// Fills [`Self::changes`] with what is new and right. Returns whether there is anything.
+    /// Fills `changes` with what is new and right. Returns whether there is anything.
     fn prepare(
         &self,
         fill: impl FnOnce(&mut Changes) -> Result<(), Refusal>,
+        changes: &mut Changes,
     ) -> Result<bool, Refusal> {
-        let mut changes = self.changes.borrow_mut();
         changes.clear();
-        fill(&mut changes)?;
+        fill(changes)?;
         let settings = self.settings.borrow();
         changes.retain_new(&settings);
         for (key, _) in changes.iter() {
@@ -369,7 +372,7 @@ impl<H: Host> Console<H> {
                 ));
             }
         }
-        self.applied(&changes, &settings).map(drop)?;
+        self.applied(changes, &settings).map(drop)?;
         Ok(changes.iter().next().is_some())
     }
 
@@ -377,7 +380,8 @@ impl<H: Host> Console<H> {
         if let Err(why) = self.ask(Request::Store).await {
             return Err(Refusal::new(None, format_args!("cannot store: {why}")));
         }
-        let changed = self.applied(&self.changes.borrow(), &self.settings.borrow())?;
+        let changes = self.changes.lock().await;
+        let changed = self.applied(&changes, &self.settings.borrow())?;
         *self.settings.borrow_mut() = changed;
         Ok(true)
     }

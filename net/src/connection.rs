@@ -135,7 +135,7 @@ async fn watch<B: Board>(shared: &Shared<'_>, stack: Stack<'_>) {
     loop {
         stack.wait_config_up().await;
         if let Some(config) = stack.config_v4() {
-            B::log(
+            shared.log::<B>(
                 LogLevel::Info,
                 format_args!("joined the network: {}", Joined(&config)),
             );

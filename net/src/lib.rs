@@ -15,6 +15,9 @@
 
 mod clock;
 mod connection;
+#[cfg(feature = "console")]
+pub mod console;
+mod local;
 mod log;
 mod mdns;
 pub mod reset;

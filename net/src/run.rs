@@ -7,7 +7,7 @@ use core::future::pending;
 use core::pin::pin;
 
 use embassy_futures::join::join;
-use embassy_futures::select::{Either3, select3};
+use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_net::Stack;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::signal::Signal;
@@ -22,6 +22,9 @@ use umqtt::Instant;
 
 use crate::clock::Clock;
 use crate::connection::{self, Buffers, Means, Wanted};
+#[cfg(feature = "console")]
+use crate::console::Console;
+use crate::local::Local;
 use crate::mdns;
 use crate::sntp;
 #[cfg(feature = "tls")]
@@ -65,6 +68,12 @@ pub trait Board {
         Vitals::default()
     }
 
+    /// The console of this board, if it has one.
+    #[cfg(feature = "console")]
+    fn console(&self) -> Option<&'static Console> {
+        None
+    }
+
     /// A line for the log.
     fn log(level: LogLevel, line: fmt::Arguments<'_>);
 }
@@ -92,11 +101,12 @@ pub async fn run<B: Board, F: NorFlash>(
         Tls::new::<B, F>(&mut buffers.tls, board.entropy(), store, &start.settings).await,
     );
     let id = start.id.clone();
+    let local = Local::start(board, &start, store).await;
     let device = Device::new(start, receive, send, now());
-    let shared = Shared::new(device);
+    let shared = Shared::new(device, local);
     let mut connection = pin!(connection::run::<B>(&shared, stack, means));
     let background = join(
-        keep_time::<B>(stack, time_server.as_ref(), random, &shared.clock),
+        keep_time::<B>(stack, time_server.as_ref(), random, &shared),
         mdns::run(stack, &id),
     );
     let running = select3(
@@ -111,7 +121,7 @@ pub async fn run<B: Board, F: NorFlash>(
         Either3::Third((never, _)) => never,
     };
     shared.wanted.signal(Wanted::Gone);
-    connection.await;
+    join(connection, shared.local.farewell()).await;
     reason
 }
 
@@ -119,10 +129,10 @@ async fn keep_time<B: Board>(
     stack: Stack<'_>,
     server: Option<&TimeServer>,
     random: Random,
-    clock: &Clock,
+    shared: &Shared<'_>,
 ) -> ! {
     match server {
-        Some(server) => sntp::run::<B>(stack, server, random, clock).await,
+        Some(server) => sntp::run::<B>(stack, server, random, shared).await,
         None => pending().await,
     }
 }
@@ -139,10 +149,12 @@ pub(crate) struct Shared<'a> {
     pub looked: Signal<NoopRawMutex, ()>,
     /// The device was told something.
     told: Signal<NoopRawMutex, ()>,
+    /// Whoever is at the device itself.
+    pub local: Local,
 }
 
 impl<'a> Shared<'a> {
-    fn new(device: Device<'a>) -> Self {
+    fn new(device: Device<'a>, local: Local) -> Self {
         Shared {
             device: RefCell::new(device),
             clock: Clock::new(),
@@ -150,6 +162,7 @@ impl<'a> Shared<'a> {
             to_send: Signal::new(),
             looked: Signal::new(),
             told: Signal::new(),
+            local,
         }
     }
 
@@ -163,6 +176,20 @@ impl<'a> Shared<'a> {
     pub fn told(&self) {
         self.told.signal(());
     }
+
+    /// A line for the log, wherever it is shown.
+    pub fn log<B: Board>(&self, level: LogLevel, line: fmt::Arguments<'_>) {
+        B::log(level, line);
+        if level <= self.device.borrow().settings().log.level {
+            self.local.log(level, line);
+        }
+    }
+
+    /// When the device's loop goes round again, if nothing happens before.
+    fn deadline(&self) -> Option<Instant> {
+        let device = self.device.borrow().deadline();
+        [device, self.local.deadline()].into_iter().flatten().min()
+    }
 }
 
 async fn run_device<B: Board, F: NorFlash>(
@@ -175,12 +202,18 @@ async fn run_device<B: Board, F: NorFlash>(
         if let Some(reason) = carry_out(shared, store, board).await {
             return reason;
         }
+        shared.local.update(&shared.device.borrow(), now());
         shared.to_send.signal(());
         shared.looked.signal(());
-        let deadline = shared.device.borrow().deadline();
+        let deadline = shared.deadline();
         let due = deadline.map_or(next_vitals, |deadline| system(deadline).min(next_vitals));
-        match select3(shared.told.wait(), board.button_edge(), Timer::at(due)).await {
-            Either3::Second(pressed) => shared.tell(Input::Button { pressed }),
+        let told = shared.told.wait();
+        let hands = select(board.button_edge(), shared.local.request());
+        match select3(told, hands, Timer::at(due)).await {
+            Either3::Second(Either::First(pressed)) => shared.tell(Input::Button { pressed }),
+            Either3::Second(Either::Second(request)) => {
+                shared.local.carry_out(request, shared, store).await;
+            }
             Either3::First(()) | Either3::Third(()) => {}
         }
         if next_vitals <= SystemInstant::now() {
@@ -206,14 +239,14 @@ async fn carry_out<B: Board, F: NorFlash>(
             Output::Save(record) => match store.save(&record).await {
                 Ok(()) => shared.tell(Input::Saved(record.key)),
                 Err(error) => {
-                    B::log(LogLevel::Error, format_args!("cannot store: {error}"));
+                    shared.log::<B>(LogLevel::Error, format_args!("cannot store: {error}"));
                     shared.tell(Input::SaveFailed(record.key));
                 }
             },
             Output::Identify => board.identify(),
             Output::Led { lit } => board.set_led(lit),
             Output::AccessPoint { up } => board.set_access_point(up),
-            Output::Log(line) => B::log(line.level, format_args!("{}", line.text)),
+            Output::Log(line) => shared.log::<B>(line.level, format_args!("{}", line.text)),
             Output::FactoryReset => {
                 if let Err(error) = store.factory_reset().await {
                     B::log(LogLevel::Error, format_args!("cannot forget: {error}"));

@@ -18,9 +18,8 @@ use monster::settings::TimeServer;
 use monster::settings::value::LogLevel;
 use sntpc::{Error as NtpError, NtpContext, NtpTimestampGenerator, NtpUdpSocket};
 
-use crate::clock::Clock;
 use crate::resolve::{NameError, resolve};
-use crate::run::Board;
+use crate::run::{Board, Shared};
 
 /// 2026-01-01, as seconds since 1970: no clock of a server that works says less.
 const WRITTEN: u64 = 1_767_225_600;
@@ -42,16 +41,16 @@ pub(crate) async fn run<B: Board>(
     stack: Stack<'_>,
     server: &TimeServer,
     mut random: Random,
-    clock: &Clock,
+    shared: &Shared<'_>,
 ) -> ! {
     let mut wait = RETRY_FIRST;
     loop {
         stack.wait_config_up().await;
         match ask(stack, server, &mut random).await {
             Ok(unix_millis) => {
-                clock.set(unix_millis);
+                shared.clock.set(unix_millis);
                 wait = RETRY_FIRST;
-                B::log(
+                shared.log::<B>(
                     LogLevel::Info,
                     format_args!("the time is {}, says {server}", Utc(unix_millis / 1000)),
                 );
@@ -60,7 +59,7 @@ pub(crate) async fn run<B: Board>(
             Err(error) => {
                 let pause = if error.is_refusal() { REFUSED } else { wait };
                 let seconds = pause.as_secs();
-                B::log(
+                shared.log::<B>(
                     LogLevel::Warn,
                     format_args!("no time from {server}: {error}; asking again in {seconds} s"),
                 );

@@ -58,7 +58,16 @@ impl VirtDevice {
 
     /// Lets what is sent to the port of this computer arrive at a UDP port of the device.
     pub fn forward_udp(&self, from: u16, to: u16) {
-        let line = format!("hostfwd_add station udp:127.0.0.1:{from}-:{to}");
+        self.forward("udp", from, to);
+    }
+
+    /// The same with a TCP port.
+    pub fn forward_tcp(&self, from: u16, to: u16) {
+        self.forward("tcp", from, to);
+    }
+
+    fn forward(&self, protocol: &str, from: u16, to: u16) {
+        let line = format!("hostfwd_add station {protocol}:127.0.0.1:{from}-:{to}");
         let arguments = serde_json::json!({ "command-line": line });
         let said = self.control("human-monitor-command", &arguments);
         assert_eq!(said, "", "QEMU did not forward the port");
@@ -197,7 +206,7 @@ fn connect(socket: &Path) -> UnixStream {
 fn run(options: &Options) -> Command {
     let mut command = Command::new(xtask());
     command
-        .args(["virt", "--no-build"])
+        .args(["virt", "--no-build", "--no-console"])
         .args(["--broker", &options.broker])
         .args(["--id", &options.id])
         .arg("--state")

@@ -5,6 +5,7 @@ mod image;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -33,6 +34,8 @@ const HOST: &str = "10.0.2.2";
 /// The station's address, and the device's id that comes of it where none is set.
 const STATION: &str = "52:54:00:12:34:56";
 const OWN_ID: &str = "525400123456";
+/// The port of its console.
+const CONSOLE_PORT: u16 = 8266;
 /// As a broker: the one that is started along with the board.
 const EMBEDDED: &str = "embedded";
 
@@ -52,6 +55,13 @@ pub struct Options {
     /// Where its flash is kept; a device finds there what it stored.
     #[arg(long, value_name = "FOLDER", default_value = "target/virt")]
     state: PathBuf,
+    /// The port of this computer at which the board's console is reached; 8266, or the next that is
+    /// free. The one given has to be free.
+    #[arg(long, value_name = "PORT")]
+    console: Option<u16>,
+    /// Let nobody on this computer reach the board's console.
+    #[arg(long, conflicts_with = "console")]
+    no_console: bool,
     /// End after so many seconds.
     #[arg(long = "for", value_name = "SECONDS")]
     seconds: Option<u32>,
@@ -77,8 +87,13 @@ pub fn virt(options: &Options) -> Result<(), Failed> {
         Some(EMBEDDED) => Some(embedded_broker(!options.no_build)?),
         broker => broker.map(str::to_owned),
     };
-    let qemu = prepared(&state, &pairs(options, broker.as_deref())?, options.seconds)?;
-    print!("{}", how_to_talk(options, broker.as_deref(), &state));
+    let mut machine = Machine::new(state);
+    machine.seconds = options.seconds;
+    if !options.no_console {
+        machine.console = options.console.or_else(free_port);
+    }
+    let qemu = machine.prepared(&pairs(options, broker.as_deref())?)?;
+    print!("{}", how_to_talk(options, broker.as_deref(), &machine));
     Err(become_program(qemu))
 }
 
@@ -125,8 +140,14 @@ fn embedded_broker(is_to_build: bool) -> Result<String, Failed> {
 }
 
 /// What a person can do with the board that is being started.
-fn how_to_talk(options: &Options, broker: Option<&str>, state: &Path) -> String {
-    let state = state.display();
+fn how_to_talk(options: &Options, broker: Option<&str>, machine: &Machine) -> String {
+    let state = machine.state.display();
+    let console = match machine.console {
+        None => String::new(),
+        Some(port) => format!(
+            "the console:              http://127.0.0.1:{port}/ (its password is in the log below)\n"
+        ),
+    };
     let id = options.id.as_deref().unwrap_or(OWN_ID);
     let broker = match broker {
         None => "it has no broker: --broker embedded, or --broker mqtt://127.0.0.1:1883".to_owned(),
@@ -136,7 +157,7 @@ fn how_to_talk(options: &Options, broker: Option<&str>, state: &Path) -> String 
         ),
     };
     format!(
-        "{broker}\n\
+        "{broker}\n{console}\
          the bench (pins, sensor): socat - UNIX-CONNECT:{state}/bench.sock\n\
          QEMU's own control (QMP): socat - UNIX-CONNECT:{state}/qmp.sock\n\
          Ctrl-C ends it at once; its flash stays in {state}\n\n"
@@ -169,18 +190,40 @@ fn pairs(options: &Options, broker: Option<&str>) -> Result<Vec<(String, String)
     Ok(pairs)
 }
 
-/// The machine, its state in a folder, with the firmware and these settings in its flash.
-fn prepared(
-    state: &Path,
-    settings: &[(String, String)],
+/// A machine: where its state is, and what of it is reached from here.
+struct Machine {
+    state: PathBuf,
     seconds: Option<u32>,
-) -> Result<Command, Failed> {
-    fs::create_dir_all(state).map_err(|error| wrong(state, error))?;
-    let code = state.join("flash0.img");
-    image::write(&firmware(), &code, FLASH)?;
-    let flash = state.join("flash1.img");
-    save(&flash, ForBoard::new(settings.to_vec())?)?;
-    Ok(qemu(&code, &flash, state, seconds))
+    /// The port of this computer that is the console's.
+    console: Option<u16>,
+}
+
+impl Machine {
+    /// One that runs until it is ended, and has its state in this folder.
+    fn new(state: PathBuf) -> Self {
+        Machine {
+            state,
+            seconds: None,
+            console: None,
+        }
+    }
+
+    /// What starts it, with the firmware and these settings in its flash.
+    fn prepared(&self, settings: &[(String, String)]) -> Result<Command, Failed> {
+        let state = &self.state;
+        fs::create_dir_all(state).map_err(|error| wrong(state, error))?;
+        let code = state.join("flash0.img");
+        image::write(&firmware(), &code, FLASH)?;
+        let flash = state.join("flash1.img");
+        save(&flash, ForBoard::new(settings.to_vec())?)?;
+        Ok(qemu(&code, &flash, self))
+    }
+}
+
+/// The port of a console, or one near it, that nobody listens at.
+fn free_port() -> Option<u16> {
+    const LAST: u16 = CONSOLE_PORT + 50;
+    (CONSOLE_PORT..=LAST).find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
 }
 
 /// Puts the settings into the flash, as a portal would. Those that are there already stay.
@@ -221,8 +264,8 @@ fn seen_from_inside(url: &str) -> String {
 }
 
 /// The machine. Its devices are where the firmware looks for them.
-fn qemu(code: &Path, flash: &Path, state: &Path, seconds: Option<u32>) -> Command {
-    let mut command = match seconds {
+fn qemu(code: &Path, flash: &Path, machine: &Machine) -> Command {
+    let mut command = match machine.seconds {
         None => Command::new(QEMU),
         Some(seconds) => {
             let mut command = Command::new("timeout");
@@ -236,7 +279,12 @@ fn qemu(code: &Path, flash: &Path, state: &Path, seconds: Option<u32>) -> Comman
         let path = path.display();
         format!("if=pflash,unit={unit},format=raw,file={path}{more}")
     };
-    let socket = |name| format!("path={}/{name}.sock,server=on,wait=off", state.display());
+    let state = machine.state.display();
+    let socket = |name| format!("path={state}/{name}.sock,server=on,wait=off");
+    let mut station = "user,id=station".to_owned();
+    if let Some(port) = machine.console {
+        station += &format!(",hostfwd=tcp:127.0.0.1:{port}-:{CONSOLE_PORT}");
+    }
     command
         .args(["-M", "virt", "-m", &format!("{RAM_KIB}K"), "-bios", "none"])
         .args(["-display", "none", "-monitor", "none", "-serial", "stdio"])
@@ -245,7 +293,7 @@ fn qemu(code: &Path, flash: &Path, state: &Path, seconds: Option<u32>) -> Comman
         .args(["-global", "virtio-mmio.force-legacy=false"])
         .args(["-drive", &drive(0, code, ",readonly=on")])
         .args(["-drive", &drive(1, flash, "")])
-        .args(["-netdev", "user,id=station"])
+        .args(["-netdev", &station])
         .args([
             "-device",
             &format!("virtio-net-device,netdev=station,mac={STATION},bus=virtio-mmio-bus.0"),

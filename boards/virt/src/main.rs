@@ -15,16 +15,20 @@ mod log;
 use core::fmt;
 
 use embassy_executor::{Executor, Spawner};
+#[cfg(feature = "console")]
+use embassy_net::Stack;
 use embassy_net::{Config, Runner, StackResources};
 use heapless::Vec;
 use monster::device::ResetReason;
 use monster::settings::value::LogLevel;
+#[cfg(feature = "console")]
+use monster_net::console::{self, Console, Door, Doors};
 use monster_net::{Buffers, Found};
 use monster_store::Store;
 use static_cell::{ConstStaticCell, StaticCell};
 
 use bench::Bench;
-use hw::console::{Console, Pieces};
+use hw::console::{Console as Line, Pieces};
 use hw::flash::{self, Flash};
 use hw::nic::{Frames, Nic};
 use hw::{interrupts, memory, power, random, stack};
@@ -37,8 +41,14 @@ mod place {
     pub const RANDOM: usize = 3;
 }
 
-/// How many sockets there are at once: DHCP's, DNS's, the broker's, the time's, that of the name.
-const SOCKETS: usize = 6;
+/// How many sockets there are at once: DHCP's, DNS's, the broker's, the time's, that of the name, and
+/// the console's.
+const SOCKETS: usize = 6 + VISITORS + DOORS;
+
+/// How many visitors the console serves at once.
+const VISITORS: usize = if cfg!(feature = "console") { 4 } else { 0 };
+/// At how many doors they come in.
+const DOORS: usize = if cfg!(feature = "console") { 2 } else { 0 };
 
 #[riscv_rt::entry]
 fn main() -> ! {
@@ -65,7 +75,7 @@ async fn board(spawner: Spawner) {
     let Some(nic) = Nic::open(place::STATION, FRAMES.take()) else {
         panic!("there is no network card at bus {}", place::STATION);
     };
-    let chance = random::bytes::<40>(place::RANDOM);
+    let chance = random::bytes::<72>(place::RANDOM);
     if chance.is_none() {
         log::line(
             LogLevel::Warn,
@@ -75,11 +85,8 @@ async fn board(spawner: Spawner) {
             ),
         );
     }
-    let (seed, entropy) = match &chance {
-        Some(chance) => (chance.first_chunk(), chance.last_chunk().copied()),
-        None => (None, None),
-    };
-    let seed = seed.copied().map_or(0, u64::from_le_bytes);
+    let chance = chance.and_then(Chance::of);
+    let seed = chance.as_ref().map_or(0, |chance| chance.seed);
     let flash = Flash::take().expect("it is taken once");
     let store = match Store::open(flash, flash::STORE).await {
         Ok(store) => STORE.init(store),
@@ -94,21 +101,77 @@ async fn board(spawner: Spawner) {
     let start = monster_net::start::<Board, _>(store, found).await;
     log::set_level(start.settings.log.level);
 
-    let console = Console::open(place::BENCH, PIECES.take());
-    let bench = &*BENCH.init(Bench::new(console, start.settings.climate.kind));
+    let line = Line::open(place::BENCH, PIECES.take());
+    let bench = &*BENCH.init(Bench::new(line, start.settings.climate.kind));
     let resources = RESOURCES.init(StackResources::new());
     let (stack, runner) =
         embassy_net::new(nic, Config::dhcpv4(Default::default()), resources, seed);
     spawner.spawn(network(runner).expect("it is spawned once"));
     spawner.spawn(pins(bench).expect("it is spawned once"));
 
+    #[cfg(feature = "console")]
+    let console = chance
+        .as_ref()
+        .map(|chance| open_console(spawner, stack, chance.console));
     let mut board = Board {
         bench,
         pulses: Vec::new(),
-        entropy,
+        entropy: chance.map(|chance| chance.device),
+        #[cfg(feature = "console")]
+        console,
     };
     let reason = monster_net::run(start, stack, BUFFERS.take(), store, &mut board).await;
     power::restart(reason)
+}
+
+/// What nobody can guess, for each who needs it.
+struct Chance {
+    seed: u64,
+    device: [u8; 32],
+    #[cfg(feature = "console")]
+    console: [u8; 32],
+}
+
+impl Chance {
+    fn of(bytes: [u8; 72]) -> Option<Self> {
+        let (seed, rest) = bytes.split_first_chunk()?;
+        Some(Chance {
+            seed: u64::from_le_bytes(*seed),
+            device: *rest.first_chunk()?,
+            #[cfg(feature = "console")]
+            console: *rest.last_chunk()?,
+        })
+    }
+}
+
+/// A console, and those who serve it.
+#[cfg(feature = "console")]
+fn open_console(spawner: Spawner, stack: Stack<'static>, chance: [u8; 32]) -> &'static Console {
+    static CONSOLE: StaticCell<Console> = StaticCell::new();
+    static DOORS_OF_IT: StaticCell<Doors<'static, DOORS>> = StaticCell::new();
+    let console = &*CONSOLE.init_with(|| Console::new(console::Host::new("virt", chance)));
+    let ports = [console::PORT, console::HTTP_PORT];
+    let doors = Doors::new(ports.map(|port| Door::new(stack, port)));
+    let doors = &*DOORS_OF_IT.init(doors);
+    for _ in 0..VISITORS {
+        spawner.spawn(serve(console, doors).expect("there are as many as that"));
+    }
+    for place in 0..DOORS {
+        spawner.spawn(turn_away(doors, place).expect("there are as many as that"));
+    }
+    console
+}
+
+#[cfg(feature = "console")]
+#[embassy_executor::task(pool_size = VISITORS)]
+async fn serve(console: &'static Console, doors: &'static Doors<'static, DOORS>) {
+    console::serve(console, doors).await;
+}
+
+#[cfg(feature = "console")]
+#[embassy_executor::task(pool_size = DOORS)]
+async fn turn_away(doors: &'static Doors<'static, DOORS>, place: usize) {
+    console::turn_away(doors, place).await;
 }
 
 #[embassy_executor::task]
@@ -126,6 +189,8 @@ struct Board {
     bench: &'static Bench,
     pulses: Vec<u16, { bench::PULSES_MAX }>,
     entropy: Option<[u8; 32]>,
+    #[cfg(feature = "console")]
+    console: Option<&'static Console>,
 }
 
 impl monster_net::Board for Board {
@@ -144,6 +209,11 @@ impl monster_net::Board for Board {
 
     fn entropy(&mut self) -> Option<[u8; 32]> {
         self.entropy.take()
+    }
+
+    #[cfg(feature = "console")]
+    fn console(&self) -> Option<&'static Console> {
+        self.console
     }
 
     fn identify(&mut self) {

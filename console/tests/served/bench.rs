@@ -154,10 +154,11 @@ impl Bench {
                         Request::Command(command) => {
                             device.handle(Input::Local(command), now());
                         }
-                        Request::Store => self.console.changes(|changes| {
+                        Request::Store => {
+                            let changes = self.console.changes().await;
                             let pairs = changes.iter().map(|(key, text)| (key.into(), text.into()));
                             self.stored.borrow_mut().extend(pairs);
-                        }),
+                        }
                     }
                     self.console.update(&device, now());
                     self.console.answer(Ok(()));

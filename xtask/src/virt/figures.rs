@@ -9,7 +9,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{RAM_KIB, firmware, image, prepared};
+use super::{RAM_KIB, firmware, image};
 use crate::command::{Failed, cargo, root};
 use crate::packages;
 
@@ -213,7 +213,7 @@ impl Machine {
             ("time.server", String::new()),
         ];
         let settings = settings.map(|(key, value)| (key.to_owned(), value));
-        let mut command = prepared(state, &settings, None)?;
+        let mut command = super::Machine::new(state.to_owned()).prepared(&settings)?;
         command.stdout(Stdio::piped());
         let started = Instant::now();
         let mut process = Guard::spawn(command)?;

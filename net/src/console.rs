@@ -1,0 +1,146 @@
+//! The device's console on the network: the page, its API and WebREPL.
+//!
+//! [`serve`] is one of those who serve, and a board runs as many as it has memory for. Whoever comes
+//! while all of them are busy is told to wait by [`turn_away`].
+
+mod doors;
+mod local;
+
+use core::cell::{Cell, RefCell};
+use core::future::pending;
+
+use embassy_futures::select::{Either, select};
+use embassy_net::tcp::TcpSocket;
+use embassy_time::{Duration, Timer};
+use embedded_io_async::Write;
+use monster_console::REQUEST_BUFFER;
+use picoserve::time::EmbassyTimer;
+use rand_chacha::ChaCha20Rng;
+use rand_core::{RngCore, SeedableRng};
+use umqtt::Instant;
+
+use crate::run::now;
+pub use doors::{Door, Doors};
+pub(crate) use local::Local;
+
+/// The port of the console, and WebREPL's own.
+pub const PORT: u16 = 8266;
+/// The port that a browser takes by itself.
+pub const HTTP_PORT: u16 = 80;
+
+/// What a connection receives into: requests are small.
+const RECEIVE: usize = 512;
+/// What a connection sends from.
+const SEND: usize = 1024;
+/// How long somebody may be silent who was sent something, or who only begins to connect.
+const SILENCE: Duration = Duration::from_secs(15);
+/// How often somebody who is silent is asked whether it is there still.
+const PROBE: Duration = Duration::from_secs(10);
+
+/// The console of a board.
+pub type Console = monster_console::Console<Host>;
+
+/// What a board's console needs to know of it.
+pub struct Host {
+    board: &'static str,
+    random: RefCell<ChaCha20Rng>,
+    answers_every_name: Cell<bool>,
+}
+
+impl Host {
+    /// For the board of this name. `chance` is true chance, which nobody else has, and which is never
+    /// the same again.
+    pub fn new(board: &'static str, chance: [u8; 32]) -> Self {
+        Host {
+            board,
+            random: RefCell::new(ChaCha20Rng::from_seed(chance)),
+            answers_every_name: Cell::new(false),
+        }
+    }
+
+    /// Whether a request may name this host by any name: while the access point answers every name,
+    /// and nobody has set up the board yet.
+    pub fn answer_every_name(&self, all: bool) {
+        self.answers_every_name.set(all);
+    }
+}
+
+impl monster_console::Host for Host {
+    fn now(&self) -> Instant {
+        now()
+    }
+
+    fn random(&self, bytes: &mut [u8]) {
+        self.random.borrow_mut().fill_bytes(bytes);
+    }
+
+    fn board(&self) -> &'static str {
+        self.board
+    }
+
+    fn answers_every_name(&self) -> bool {
+        self.answers_every_name.get()
+    }
+}
+
+/// Serves those who come to one of the doors, one after the other, for ever.
+pub async fn serve<const DOORS: usize>(console: &Console, doors: &Doors<'_, DOORS>) {
+    let (mut receive, mut send) = ([0; RECEIVE], [0; SEND]);
+    let mut request = [0; REQUEST_BUFFER];
+    let Some(mut news) = doors.news() else {
+        return pending().await;
+    };
+    loop {
+        let Some(door) = doors.emptiest() else {
+            news.changed().await;
+            continue;
+        };
+        let mut socket = socket(door, &mut receive, &mut send);
+        if doors.visitor(door, &mut socket, &mut news).await {
+            monster_console::serve(console, &EmbassyTimer, socket, &mut request).await;
+        }
+    }
+}
+
+/// Tells those to wait who come to this door while nobody there is free, for ever.
+pub async fn turn_away<const DOORS: usize>(doors: &Doors<'_, DOORS>, place: usize) {
+    const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n\
+        Connection: close\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n\r\n\
+        {\"error\":\"the device serves as many as it has room for; try again in 5 s\"}";
+    /// How long somebody may take to go.
+    const PATIENCE: Duration = Duration::from_secs(1);
+    let (mut receive, mut send) = ([0; 64], [0; BUSY.len()]);
+    let (Some(door), Some(mut news)) = (doors.door(place), doors.news()) else {
+        return pending().await;
+    };
+    loop {
+        while !door.is_deserted() {
+            news.changed().await;
+        }
+        let mut socket = socket(door, &mut receive, &mut send);
+        let manned = async {
+            while door.is_deserted() {
+                news.changed().await;
+            }
+        };
+        let Either::First(Ok(())) = select(socket.accept(door.port()), manned).await else {
+            continue;
+        };
+        let say = async {
+            let _ = socket.write_all(BUSY).await;
+            socket.close();
+            // What it asks for is of no interest, but an answer counts only when all was said.
+            while let Ok(1..) = socket.read_with(|bytes| (bytes.len(), bytes.len())).await {}
+            let _ = socket.flush().await;
+        };
+        select(say, Timer::after(PATIENCE)).await;
+    }
+}
+
+fn socket<'a>(door: &Door<'a>, receive: &'a mut [u8], send: &'a mut [u8]) -> TcpSocket<'a> {
+    let mut socket = TcpSocket::new(door.stack(), receive, send);
+    socket.set_timeout(Some(SILENCE));
+    socket.set_keep_alive(Some(PROBE));
+    socket.set_nagle_enabled(false);
+    socket
+}

@@ -1,0 +1,54 @@
+//! Whoever is at the device itself, at its console. Without one there is nobody.
+
+#[cfg(feature = "console")]
+pub(crate) use crate::console::Local;
+#[cfg(not(feature = "console"))]
+pub(crate) use nobody::Local;
+
+#[cfg(not(feature = "console"))]
+mod nobody {
+    use core::fmt;
+    use core::future::pending;
+
+    use embedded_storage_async::nor_flash::NorFlash;
+    use monster::device::{Device, Start};
+    use monster::settings::value::LogLevel;
+    use monster_store::Store;
+    use umqtt::Instant;
+
+    use crate::run::{Board, Shared};
+
+    pub(crate) struct Local;
+
+    /// Nobody wants anything.
+    pub(crate) enum Request {}
+
+    impl Local {
+        pub async fn start<B: Board, F: NorFlash>(_: &B, _: &Start, _: &mut Store<F>) -> Self {
+            Local
+        }
+
+        pub fn log(&self, _: LogLevel, _: fmt::Arguments<'_>) {}
+
+        pub fn update(&self, _: &Device<'_>, _: Instant) {}
+
+        pub fn deadline(&self) -> Option<Instant> {
+            None
+        }
+
+        pub async fn request(&self) -> Request {
+            pending().await
+        }
+
+        pub async fn carry_out<F: NorFlash>(
+            &self,
+            request: Request,
+            _: &Shared<'_>,
+            _: &mut Store<F>,
+        ) {
+            match request {}
+        }
+
+        pub async fn farewell(&self) {}
+    }
+}
