@@ -101,8 +101,15 @@ impl Access {
         }
     }
 
+    /// A device starts, with this password. Its clock may have begun anew: a wait is over, but not
+    /// forgotten.
+    pub fn start(&mut self, password: &str) {
+        self.set_password(password);
+        self.closed_until = Instant::ZERO;
+    }
+
     /// Sets the password. An empty one is nobody's.
-    pub fn set_password(&mut self, password: &str) {
+    fn set_password(&mut self, password: &str) {
         let password = String::try_from(password).unwrap_or_default();
         if password != self.password {
             self.password = password;
@@ -211,6 +218,18 @@ mod tests {
             now = now.after(seconds * 1000);
             wrong(&mut access, 1, now);
         }
+    }
+
+    #[test]
+    fn a_restart_ends_a_wait_and_the_next_wrong_password_costs_a_longer_one() {
+        let mut access = access();
+        wrong(&mut access, 5, at(10_000));
+        access.start("right");
+        wrong(&mut access, 1, at(1));
+        assert_eq!(
+            access.check(b"right", at(1)),
+            Err(Denied::Wait { seconds: 10 })
+        );
     }
 
     #[test]

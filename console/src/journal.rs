@@ -39,6 +39,11 @@ impl Journal {
         self.count = self.count.saturating_add(1);
     }
 
+    /// Forgets the lines; the numbers go on.
+    pub fn clear(&mut self) {
+        self.lines.clear();
+    }
+
     /// The number the next line will have.
     pub fn end(&self) -> u64 {
         self.count
@@ -89,6 +94,18 @@ mod tests {
         add(&mut journal, 3..5);
         assert_eq!(read(&journal, &mut next), [3, 4]);
         assert!(read(&journal, &mut next).is_empty());
+    }
+
+    #[test]
+    fn a_reader_goes_on_after_the_lines_were_forgotten() {
+        let mut journal = Journal::new();
+        let mut next = 0;
+        add(&mut journal, 0..3);
+        assert_eq!(read(&journal, &mut next), [0, 1, 2]);
+        journal.clear();
+        assert!(read(&journal, &mut 0).is_empty());
+        add(&mut journal, 3..4);
+        assert_eq!(read(&journal, &mut next), [3]);
     }
 
     #[test]

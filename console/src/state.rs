@@ -150,13 +150,16 @@ impl<H: Host> Console<H> {
     }
 
     /// A device starts: who it is, the settings that were given, not completed by the board, and the
-    /// password the board made up for it, which counts unless `console.password` is set.
+    /// password the board made up for it, which counts unless `console.password` is set. Its clock may
+    /// have begun anew; who is signed in stays so.
     pub fn start(&self, id: &DeviceId, settings: &Settings, password: &str) {
         *self.id.borrow_mut() = Some(id.clone());
         self.settings.borrow_mut().clone_from(settings);
         let set = &settings.console.password;
         let password = if set.is_set() { set.expose() } else { password };
-        self.access.borrow_mut().set_password(password);
+        self.access.borrow_mut().start(password);
+        self.journal.borrow_mut().clear();
+        self.next_event.set(Instant::ZERO);
         *self.history.borrow_mut() = History::new();
         // Nobody will answer what the device before this one was asked.
         if self.request.try_take().is_some() || self.is_owed.get() {

@@ -19,6 +19,8 @@ pub struct Banner<'a> {
     /// `monster send` finds the broker by itself.
     pub send_finds_broker: bool,
     pub state: &'a Path,
+    /// Where the console is, if it is served.
+    pub console: Option<&'a Address<'a>>,
     /// How this program was started.
     pub program: &'a str,
     /// Keys do something.
@@ -43,7 +45,11 @@ impl fmt::Display for Banner<'_> {
         };
         writeln!(f, "  {FAINT}id{FAINT:#}      {STRONG}{id}{STRONG:#}")?;
         writeln!(f, "  {FAINT}broker{FAINT:#}  {url}{FAINT}{own}{FAINT:#}")?;
-        writeln!(f, "  {FAINT}state{FAINT:#}   {state}\n")?;
+        writeln!(f, "  {FAINT}state{FAINT:#}   {state}")?;
+        if let Some(console) = self.console {
+            writeln!(f, "  {FAINT}console{FAINT:#} {console}")?;
+        }
+        writeln!(f)?;
 
         let to_broker = self.mosquitto_flags(url);
         writeln!(f, "Hear all it says, from another terminal:")?;
@@ -71,6 +77,7 @@ impl fmt::Display for Banner<'_> {
                 ("l", "hold it", simulates_button),
                 ("↑ ↓", "temperature", simulates_sensor),
                 ("n", "network off, on", true),
+                ("c", "console", self.console.is_some()),
                 ("q", "quit", true),
             ] {
                 if !works {
@@ -81,6 +88,25 @@ impl fmt::Display for Banner<'_> {
             writeln!(f)?;
         }
         writeln!(f)
+    }
+}
+
+/// Where the console is, for a browser and for who signs in by hand.
+pub struct Address<'a> {
+    /// A link that signs in whoever opens it first.
+    pub link: &'a str,
+    /// The password that was made up, where only a person sees it.
+    pub password: Option<&'a str>,
+}
+
+impl fmt::Display for Address<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Address { link, password } = self;
+        write!(f, "{STRONG}{link}{STRONG:#}{FAINT}  (opens it once")?;
+        if let Some(password) = password {
+            write!(f, "; later, its password: {password}")?;
+        }
+        write!(f, "){FAINT:#}")
     }
 }
 
@@ -212,6 +238,7 @@ mod tests {
             own_broker,
             send_finds_broker: own_broker,
             state: Path::new("/state"),
+            console: None,
             program: "monster",
             has_keys: false,
         }

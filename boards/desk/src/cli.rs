@@ -3,6 +3,7 @@
 //! What is wrong with a *setting* is not decided here but in [`config`](crate::config), which knows
 //! where each value came from and never repeats a secret.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -90,6 +91,15 @@ pub struct RunArgs {
     /// Any setting, as in --set switch.power_on=restore; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+
+    /// Where the console listens: the page, its API and WebREPL [default: 127.0.0.1:8266, or the
+    /// next port that is free]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub console: Option<SocketAddr>,
+
+    /// Serve no console
+    #[arg(long, conflicts_with = "console")]
+    pub no_console: bool,
 
     /// Print warnings and errors only
     #[arg(long, short, conflicts_with = "log")]

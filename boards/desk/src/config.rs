@@ -8,9 +8,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use monster::settings::{BrokerUrl, Scheme, Settings, TABLE};
+use monster_console::Origin;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::control::Origins;
 use crate::pins::wiring::Wiring;
 
 /// The file that is read when none is named.
@@ -63,6 +65,8 @@ impl Flag {
 #[derive(Debug)]
 pub struct Config {
     pub settings: Settings,
+    /// Where those come from that were given.
+    pub origins: Origins,
     /// Where its pins are.
     pub wiring: Wiring,
     /// The file that was read, if there was one.
@@ -131,7 +135,13 @@ impl Sources {
         });
 
         let mut settings = Settings::default();
-        for layer in [from_file, from_environment, from_flags.collect()] {
+        let mut origins = Origins::new();
+        for (origin, layer) in [
+            (Origin::File, from_file),
+            (Origin::Environment, from_environment),
+            (Origin::Flag, from_flags.collect()),
+        ] {
+            origins.extend(layer.iter().map(|entry| (entry.key.clone(), origin)));
             apply(&mut settings, layer, &mut problems);
         }
         if !problems.is_empty() {
@@ -142,6 +152,7 @@ impl Sources {
         let wiring = Wiring::of(&settings).map_err(|error| in_all(&error))?;
         Ok(Config {
             settings,
+            origins,
             wiring,
             file,
             warnings,

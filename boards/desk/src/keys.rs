@@ -20,6 +20,8 @@ pub enum Key {
     Colder,
     /// `n`: cut the network, or restore it.
     Network,
+    /// `c`: a new link to the console.
+    Console,
     /// `q`: quit.
     Quit,
     /// Ctrl-C, where it comes as a key.
@@ -100,6 +102,7 @@ fn meaning(event: &Event) -> Option<Key> {
         KeyCode::Char('b' | 'B') => Some(Key::Press),
         KeyCode::Char('l' | 'L') => Some(Key::Hold),
         KeyCode::Char('n' | 'N') => Some(Key::Network),
+        KeyCode::Char('c' | 'C') => Some(Key::Console),
         KeyCode::Char('q' | 'Q') => Some(Key::Quit),
         KeyCode::Up => Some(Key::Warmer),
         KeyCode::Down => Some(Key::Colder),
@@ -156,7 +159,8 @@ mod tests {
         assert_eq!(plain(KeyCode::Char('q')), Some(Key::Quit));
         assert_eq!(plain(KeyCode::Up), Some(Key::Warmer));
         assert_eq!(plain(KeyCode::Down), Some(Key::Colder));
-        assert_eq!(plain(KeyCode::Char('c')), None);
+        assert_eq!(plain(KeyCode::Char('c')), Some(Key::Console));
+        assert_eq!(plain(KeyCode::Char('x')), None);
         assert_eq!(
             key(KeyCode::Char('c'), KeyModifiers::CONTROL),
             Some(Key::Interrupt)

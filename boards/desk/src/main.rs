@@ -2,7 +2,7 @@
 //!
 //! It is a thin shell round the device core: [`run`] is the loop; [`transport`] and [`link`] are its
 //! connection, [`pins`] and [`keys`] its hands, [`store`] its memory; [`notify`] tells systemd that it
-//! is well. [`config`] reads settings.
+//! is well; [`control`] is its console, for browsers. [`config`] reads settings.
 //! What a device does is in the crate `monster` alone.
 
 #![forbid(unsafe_code)]
@@ -14,6 +14,7 @@ mod cli;
 mod clock;
 mod config;
 mod console;
+mod control;
 mod identity;
 mod keys;
 mod link;

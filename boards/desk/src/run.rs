@@ -1,6 +1,9 @@
 //! `monster run`: the loop round the device. It has no logic of its own: what happens goes in, what
 //! the device wants is carried out.
 
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::Duration;
 
 use monster::device::{Device, Input, Output, RECEIVE_BUFFER, ResetReason, SEND_BUFFER, Start};
@@ -9,11 +12,13 @@ use monster::identity::DeviceId;
 use monster::memory::Memory;
 use monster::settings::Settings;
 use monster::settings::value::LogLevel;
+use monster_console::{Request, failure};
 use tokio::time::{Instant as SystemInstant, sleep_until};
 use umqtt::Clock as _;
 
 use crate::clock::Clock;
 use crate::console::Console;
+use crate::control::{self, Control};
 use crate::identity::random_bytes;
 use crate::keys::{Key, Keys, give_terminal_back};
 use crate::link::{Link, LinkEvent};
@@ -39,6 +44,13 @@ pub struct Board {
     pub endpoint: Endpoint,
     pub store: Store,
     pub console: Console,
+    pub control: Rc<Control>,
+    /// Where the console listens.
+    pub door: Option<SocketAddr>,
+    /// The settings as they were given, before this board completed them.
+    pub given: Settings,
+    /// The password of the console, unless the settings have one.
+    pub password: String,
 }
 
 /// Why a device ended.
@@ -70,6 +82,7 @@ impl Board {
             signals,
         } = world;
         let clock = Clock::new();
+        control::start(&self.control, clock, &self.id, &self.given, &self.password);
         let mut receive = [0; RECEIVE_BUFFER];
         let mut send = [0; SEND_BUFFER];
         let start = self.start(reset, pins.start());
@@ -110,6 +123,7 @@ impl Board {
                     Signal::Interrupt => running.interrupted(),
                     Signal::Terminate => running.stop(),
                 },
+                request = self.control.request() => running.request(request),
                 () = sleep_until(wake.unwrap_or_else(SystemInstant::now)), if wake.is_some() => {}
             }
         }
@@ -272,6 +286,7 @@ impl Running<'_, '_> {
         } else {
             "no connection to the broker"
         });
+        self.board.control.update(&self.device, self.clock.now());
     }
 
     /// When the log is to be printed.
@@ -292,7 +307,8 @@ impl Running<'_, '_> {
 
     /// When something is due, if nothing happens before.
     fn wake(&self) -> Option<SystemInstant> {
-        let due = self.device.deadline();
+        let due = [self.device.deadline(), self.board.control.deadline()];
+        let due = due.into_iter().flatten().min();
         let stop = self.stopping.map(|since| since + STOP_TIMEOUT);
         [
             due.map(|due| self.clock.system(due)),
@@ -366,6 +382,12 @@ impl Running<'_, '_> {
                 }
                 self.tell(Input::Network(self.network));
             }
+            Key::Console => {
+                if let Some(door) = self.board.door {
+                    let link = control::link(&self.board.control, door);
+                    self.show_only(format_args!("the console: {STRONG}{link}{STRONG:#}"));
+                }
+            }
             Key::Quit | Key::Interrupt => {}
         }
     }
@@ -392,9 +414,35 @@ impl Running<'_, '_> {
         self.device.handle(input, self.clock.now());
     }
 
+    /// What somebody at the console wants.
+    fn request(&mut self, request: Request) {
+        let answer = match request {
+            Request::Command(command) => {
+                self.tell(Input::Local(command));
+                self.board.control.update(&self.device, self.clock.now());
+                Ok(())
+            }
+            Request::Store => Err(failure(
+                "this computer keeps its settings in a file; change them there",
+            )),
+        };
+        self.board.control.answer(answer);
+    }
+
     /// A line for the log.
-    fn say(&mut self, level: LogLevel, text: impl std::fmt::Display) {
-        self.log
-            .push((SystemInstant::now(), level, text.to_string()));
+    fn say(&mut self, level: LogLevel, text: impl Display) {
+        let text = text.to_string();
+        if level <= self.board.settings.log.level {
+            let plain = anstream::adapter::strip_str(&text).to_string();
+            let line = format_args!("{}", plain.trim_matches('\x07'));
+            self.board.control.log(level, line);
+        }
+        self.log.push((SystemInstant::now(), level, text));
+    }
+
+    /// A line for who sits at the terminal, and nobody else.
+    fn show_only(&mut self, text: impl Display) {
+        let line = (SystemInstant::now(), LogLevel::Info, text.to_string());
+        self.log.push(line);
     }
 }

@@ -1,6 +1,8 @@
 //! The binary `monster` as somebody at a terminal, or a script, meets it.
 
+mod console;
 mod harness;
+mod http;
 #[cfg(feature = "broker")]
 mod own_broker;
 mod pins;
