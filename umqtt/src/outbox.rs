@@ -319,6 +319,7 @@ impl<'b> Outbox<'b> {
     /// Room for the last packet of a connection, which may be such that others leave free.
     #[cfg(feature = "v5")]
     pub fn reserve_last(&mut self, remaining: usize) -> Result<(), NoRoom> {
+        self.check_size(packet_length(remaining))?;
         self.make_room(packet_length(remaining))
     }
 
@@ -328,32 +329,29 @@ impl<'b> Outbox<'b> {
         self.buffer.len().saturating_sub(behind::PACKET) / ack::LENGTH
     }
 
-    /// Makes room for a packet, and takes an identifier for it if `identified`. It is to be
-    /// [pushed](Self::push) then.
-    pub fn reserve(
-        &mut self,
-        first: u8,
-        remaining: usize,
-        identified: bool,
-    ) -> Result<Option<PacketIdentifier>, NoRoom> {
-        self.make_room(packet_length(remaining) + behind::PACKET)?;
-        self.identify(first, identified)
+    /// Makes room for a packet, and finds an identifier for it if it is to be
+    /// [`identified`](Self::identify). Then it is to be [pushed](Self::push).
+    pub fn reserve(&mut self, remaining: usize, identified: bool) -> Result<(), NoRoom> {
+        let length = packet_length(remaining);
+        #[cfg(feature = "v5")]
+        self.check_size(length)?;
+        self.make_room(length + behind::PACKET)?;
+        match !identified || self.has_identifier() {
+            true => Ok(()),
+            false => Err(NoRoom::Now),
+        }
     }
 
-    fn identify(
-        &mut self,
-        first: u8,
-        identified: bool,
-    ) -> Result<Option<PacketIdentifier>, NoRoom> {
-        if !identified {
-            return Ok(None);
-        }
-        let identifier = self.next_identifier().ok_or(NoRoom::Now)?;
+    /// Takes the identifier that was found for the packet with this first byte.
+    pub fn identify(&mut self, first: u8) -> PacketIdentifier {
+        let identifier = self.next;
+        self.free = self.free.saturating_sub(1);
+        self.next = after(identifier);
         self.kept += 1;
         #[cfg(feature = "v5")]
         self.count_in(first);
         let _ = first;
-        Ok(Some(identifier))
+        identifier
     }
 
     /// Appends a packet for which room was made; the returned writer takes its `remaining` bytes.
@@ -386,17 +384,15 @@ impl<'b> Outbox<'b> {
         self.done(Answers::PUBREL, None)
     }
 
-    /// An identifier that no packet of the log carries; `None` when all 65,535 are in use.
-    fn next_identifier(&mut self) -> Option<PacketIdentifier> {
+    /// Makes `next` an identifier that no packet of the log carries; `false` when all 65,535 are in
+    /// use.
+    fn has_identifier(&mut self) -> bool {
         let mut left = u16::MAX;
-        while self.free == 0 {
-            left = left.checked_sub(1)?;
+        while self.free == 0 && left > 0 {
+            left -= 1;
             self.count_free();
         }
-        self.free -= 1;
-        let identifier = self.next;
-        self.next = after(identifier);
-        Some(identifier)
+        self.free > 0
     }
 
     /// Counts the free identifiers from `next` on; steps over it if it is itself in use.

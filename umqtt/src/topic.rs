@@ -228,9 +228,15 @@ const fn check_length(bytes: &[u8]) -> Result<(), TopicError> {
 
 /// Whether a filter that begins as a shared subscription is one.
 const fn check_share(bytes: &[u8]) -> Result<(), TopicError> {
-    let [b'$', b's', b'h', b'a', b'r', b'e', b'/', name @ ..] = bytes else {
-        return Ok(());
-    };
+    let mut name = bytes;
+    let mut start = SHARE.as_bytes();
+    while let [expected, start_tail @ ..] = start {
+        match name {
+            [byte, tail @ ..] if *byte == *expected => name = tail,
+            _ => return Ok(()),
+        }
+        start = start_tail;
+    }
     let mut rest = name;
     while let [byte, tail @ ..] = rest {
         if *byte == b'/' {

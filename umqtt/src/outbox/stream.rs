@@ -42,9 +42,16 @@ impl Outbox<'_> {
         if remaining > MAX_REMAINING || missing > remaining {
             return Err(NoRoom::Ever);
         }
-        let queued = packet_length(remaining) - missing;
+        let length = packet_length(remaining);
+        #[cfg(feature = "v5")]
+        self.check_size(length)?;
+        let queued = length - missing;
         self.make_room(queued + behind::PACKET)?;
-        let identifier = self.identify(first, qos != Qos::AtMostOnce)?;
+        let identified = qos != Qos::AtMostOnce;
+        if identified && !self.has_identifier() {
+            return Err(NoRoom::Now);
+        }
+        let identifier = identified.then(|| self.identify(first));
         // It stays once it was sent.
         self.kept -= identifier.is_some() as usize;
         self.stream = Stream {
@@ -113,7 +120,7 @@ mod tests {
     fn a_write_that_ends_where_a_stream_begins_leaves_the_stream_where_it_is() {
         let mut buffer = [0; 64];
         let mut outbox = Outbox::new(&mut buffer);
-        outbox.reserve(first::PUBLISH, 3, false).unwrap();
+        outbox.reserve(3, false).unwrap();
         outbox.push(first::PUBLISH, 3);
         let (mut writer, _) = outbox
             .push_stream(first::PUBLISH, 6, 2, Qos::AtMostOnce)

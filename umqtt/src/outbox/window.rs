@@ -5,10 +5,12 @@
 //! this one. Then sending stops at a barrier before the first that is too many, and small packets
 //! are queued in front of it.
 
-use super::{DONE, Entry, Outbox, first, is_publish};
+use super::{DONE, Entry, NoRoom, Outbox, first, is_publish};
 
 pub(super) struct Window {
     maximum: u16,
+    /// Bytes of the largest packet.
+    packet_size: usize,
     in_flight: u16,
     /// One that was received by the server has its place kept for its PUBREL.
     is_place_kept: bool,
@@ -19,6 +21,7 @@ pub(super) struct Window {
 impl Window {
     pub const OPEN: Window = Window {
         maximum: u16::MAX,
+        packet_size: usize::MAX,
         in_flight: 0,
         is_place_kept: false,
         barrier: usize::MAX,
@@ -41,6 +44,14 @@ impl Outbox<'_> {
     /// Whether the server takes one more message of QoS 1 or 2.
     pub fn has_window(&self) -> bool {
         self.window.in_flight < self.window.maximum
+    }
+
+    /// Whether the server takes a packet of this size.
+    pub fn check_size(&self, length: usize) -> Result<(), NoRoom> {
+        match length > self.window.packet_size {
+            true => Err(NoRoom::Ever),
+            false => Ok(()),
+        }
     }
 
     /// No limit, until the server gives one.
@@ -71,6 +82,7 @@ impl Outbox<'_> {
             self.rewind();
         }
         self.window.maximum = maximum;
+        self.window.packet_size = packet_size;
         if self.window.in_flight > maximum {
             self.window.barrier = 0;
             self.advance_window();

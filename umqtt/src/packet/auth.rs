@@ -1,6 +1,6 @@
 //! AUTH and the server's DISCONNECT (MQTT 5, sections 3.14 and 3.15).
 
-use super::properties::{Carrier, Properties, Property};
+use super::properties::{Carrier, Properties, id};
 use super::reason::{ReasonCode, allowed};
 use super::{ProtocolError, Reader};
 
@@ -13,14 +13,8 @@ pub(crate) fn decode_disconnect(body: &[u8]) -> Result<(ReasonCode, usize), Prot
 pub(crate) fn decode_auth(body: &[u8]) -> Result<(ReasonCode, usize), ProtocolError> {
     let (reason, length) = Reader(body).reason(allowed::AUTH, Carrier::AUTH)?;
     let block = body.get(body.len() - length..).unwrap_or_default();
-    names_method(block)
-        .then_some((reason, length))
-        .ok_or(ProtocolError::Authentication)
-}
-
-/// Whether these properties, checked before, name an authentication method.
-pub(crate) fn names_method(block: &[u8]) -> bool {
     Properties::checked(block)
-        .iter()
-        .any(|property| matches!(property, Property::AuthenticationMethod(_)))
+        .number(id::AUTHENTICATION_METHOD)
+        .map(|_| (reason, length))
+        .ok_or(ProtocolError::Authentication)
 }

@@ -4,12 +4,12 @@ use core::fmt;
 
 #[cfg(feature = "v5")]
 use super::Reader;
-use super::properties::{self, Carrier, Property};
+use super::properties::{Carrier, Property};
 use super::publish::Publish;
 use super::reason::ReasonCode;
 #[cfg(feature = "v5")]
 use super::reason::allowed;
-use super::{MAX_REMAINING, ProtocolError, Version, Writer, first, packet_length, varint_length};
+use super::{MAX_REMAINING, ProtocolError, Version, Writer, first, packet_length};
 use crate::error::ConnectError;
 
 /// What a client asks for when it connects (section 3.1), and how long it waits for answers.
@@ -68,62 +68,47 @@ impl<'a> Connect<'a> {
         }
     }
 
-    /// Writes the packet at the start of `buffer` and returns its length. Properties `own` go with
-    /// those the caller gave.
-    pub(crate) fn encode(
-        &self,
-        own: &[Property<'_>],
-        buffer: &mut [u8],
-    ) -> Result<usize, ConnectError> {
-        let mut flags = (self.clean_session as u8) << 1;
-        let mut content = 0;
-        let mut will_content = 0;
-        let mut remaining = 10 + field_length(self.client_id.as_bytes())?;
-        if self.version.is_5() {
-            let invalid = ConnectError::InvalidProperty;
-            content = properties::content_length(self.properties, Carrier::CONNECT)
-                .and_then(|given| Some(given + properties::content_length(own, Carrier::CONNECT)?))
-                .ok_or(invalid)?;
-            remaining += varint_length(content) + content;
-            if let Some(will) = &self.will {
-                will_content =
-                    properties::content_length(will.properties, Carrier::WILL).ok_or(invalid)?;
-                remaining += varint_length(will_content) + will_content;
-            }
-        }
-        if let Some(will) = &self.will {
-            flags |= 0x04 | (will.qos as u8) << 3 | (will.retain as u8) << 5;
-            remaining += field_length(will.topic.as_bytes())? + field_length(will.payload)?;
-        }
-        if let Some(credentials) = &self.credentials {
-            flags |= 0x80;
-            remaining += field_length(credentials.user_name.as_bytes())?;
-            if let Some(password) = credentials.password {
-                flags |= 0x40;
-                remaining += field_length(password)?;
-            }
-        }
-        if remaining > MAX_REMAINING {
-            return Err(ConnectError::TooLarge);
+    /// Writes the packet at the start of `buffer` and returns its length. The properties that are
+    /// `encoded` go with those the caller gave.
+    pub(crate) fn encode(&self, encoded: &[u8], buffer: &mut [u8]) -> Result<usize, ConnectError> {
+        // Once to be counted, and once behind its right length.
+        let mut remaining = 0;
+        for _ in 0..2 {
+            let mut writer = Writer::packet(buffer, first::CONNECT, remaining);
+            let start = writer.length();
+            self.write(encoded, &mut writer)
+                .ok_or(ConnectError::InvalidProperty)?;
+            remaining = writer.length() - start;
         }
         let length = packet_length(remaining);
-        let packet = buffer.get_mut(..length).ok_or(ConnectError::TooLarge)?;
+        match remaining > MAX_REMAINING || length > buffer.len() {
+            true => Err(ConnectError::TooLarge),
+            false => Ok(length),
+        }
+    }
 
-        let mut writer = Writer::packet(packet, first::CONNECT, remaining);
+    /// Writes all that is behind the fixed header.
+    /// `None` if it may not carry its properties.
+    fn write(&self, encoded: &[u8], writer: &mut Writer<'_>) -> Option<()> {
+        let is_5 = self.version.is_5();
+        let mut flags = (self.clean_session as u8) << 1;
+        if let Some(will) = &self.will {
+            flags |= 0x04 | (will.qos as u8) << 3 | (will.retain as u8) << 5;
+        }
+        if let Some(credentials) = &self.credentials {
+            flags |= 0x80 | (credentials.password.is_some() as u8) << 6;
+        }
         writer.bytes(b"\x00\x04MQTT");
-        writer.u8(if self.version.is_5() { 5 } else { 4 });
+        writer.u8(if is_5 { 5 } else { 4 });
         writer.u8(flags);
         writer.u16(self.keep_alive);
-        if self.version.is_5() {
-            writer.varint(content);
-            properties::write_content(&mut writer, self.properties);
-            properties::write_content(&mut writer, own);
+        if is_5 {
+            writer.properties(self.properties, encoded, Carrier::CONNECT)?;
         }
         writer.field(self.client_id.as_bytes());
         if let Some(will) = &self.will {
-            if self.version.is_5() {
-                writer.varint(will_content);
-                properties::write_content(&mut writer, will.properties);
+            if is_5 {
+                writer.properties(will.properties, &[], Carrier::WILL)?;
             }
             writer.field(will.topic.as_bytes());
             writer.field(will.payload);
@@ -134,14 +119,7 @@ impl<'a> Connect<'a> {
                 writer.field(password);
             }
         }
-        Ok(length)
-    }
-}
-
-fn field_length(bytes: &[u8]) -> Result<usize, ConnectError> {
-    match bytes.len() <= u16::MAX as usize {
-        true => Ok(2 + bytes.len()),
-        false => Err(ConnectError::TooLarge),
+        Some(())
     }
 }
 
@@ -199,17 +177,21 @@ pub(crate) fn decode_connack(body: &[u8], version: Version) -> Result<Connack, P
     let &[flags, code] = body else {
         return Err(ProtocolError::Length);
     };
-    let reason = match (flags, code) {
-        (0 | 1, 0) => ReasonCode::SUCCESS,
-        // A refusal's flags must be 0 [MQTT-3.2.2-4]; the refusal is what the user must hear.
-        (_, 1) => ReasonCode::UNSUPPORTED_PROTOCOL_VERSION,
-        (_, 2) => ReasonCode::CLIENT_IDENTIFIER_NOT_VALID,
-        (_, 3) => ReasonCode::SERVER_UNAVAILABLE,
-        (_, 4) => ReasonCode::BAD_USER_NAME_OR_PASSWORD,
-        (_, 5) => ReasonCode::NOT_AUTHORIZED,
-        (_, 0) => return Err(ProtocolError::ReturnCode(flags)),
-        _ => return Err(ProtocolError::ReturnCode(code)),
+    const REASONS: [ReasonCode; 6] = [
+        ReasonCode::SUCCESS,
+        ReasonCode::UNSUPPORTED_PROTOCOL_VERSION,
+        ReasonCode::CLIENT_IDENTIFIER_NOT_VALID,
+        ReasonCode::SERVER_UNAVAILABLE,
+        ReasonCode::BAD_USER_NAME_OR_PASSWORD,
+        ReasonCode::NOT_AUTHORIZED,
+    ];
+    let Some(&reason) = REASONS.get(code as usize) else {
+        return Err(ProtocolError::ReturnCode(code));
     };
+    // A refusal's flags must be 0, too [MQTT-3.2.2-4]; the refusal is what the user must hear.
+    if flags > 1 && code == 0 {
+        return Err(ProtocolError::ReturnCode(flags));
+    }
     Ok(Connack {
         session_present: flags == 1,
         reason,

@@ -15,10 +15,7 @@ pub(crate) mod reason;
 pub(crate) mod subscribe;
 
 use core::fmt;
-use core::mem;
 
-#[cfg(feature = "v5")]
-use crate::topic::is_text;
 #[cfg(feature = "v5")]
 use reason::ReasonCode;
 
@@ -137,6 +134,7 @@ pub enum ProtocolError {
     /// (section 3.3.2.3.4).
     NoTopic,
     /// MQTT 5: a topic alias of 0, or above the maximum the client gave (section 3.3.2.3.4).
+    #[cfg(feature = "v5")]
     TopicAlias(u16),
     /// MQTT 5: more messages at once than the receive maximum the client gave (section 3.3.4).
     ReceiveMaximum,
@@ -197,6 +195,7 @@ impl fmt::Display for ProtocolError {
                 )
             }
             ProtocolError::NoTopic => f.write_str("a message without a topic"),
+            #[cfg(feature = "v5")]
             ProtocolError::TopicAlias(alias) => write!(f, "invalid topic alias {alias}"),
             ProtocolError::ReceiveMaximum => f.write_str("more messages than the receive maximum"),
             ProtocolError::Authentication => f.write_str("no authentication method"),
@@ -294,16 +293,32 @@ pub(crate) fn varint_length(value: usize) -> usize {
     length
 }
 
-/// Writes fields one after the other; what does not fit is left out, so compute lengths first.
-pub(crate) struct Writer<'a>(&'a mut [u8]);
+/// More than any packet has.
+const TOO_LONG: usize = 2 * MAX_REMAINING;
+
+/// Writes fields one after the other, and counts them. What does not fit is left out: so one without
+/// any room tells how much there will be.
+pub(crate) struct Writer<'a> {
+    buffer: &'a mut [u8],
+    length: usize,
+}
 
 impl<'a> Writer<'a> {
+    pub fn new(buffer: &'a mut [u8]) -> Self {
+        Writer { buffer, length: 0 }
+    }
+
     /// Writes a fixed header into `packet`, which is as long as the whole packet will be.
     pub fn packet(packet: &'a mut [u8], first: u8, remaining: usize) -> Self {
-        let mut writer = Writer(packet);
+        let mut writer = Writer::new(packet);
         writer.u8(first);
         writer.varint(remaining);
         writer
+    }
+
+    /// Bytes that were written, or would have been.
+    pub fn length(&self) -> usize {
+        self.length
     }
 
     /// A variable byte integer, of at most [`MAX_REMAINING`].
@@ -317,10 +332,10 @@ impl<'a> Writer<'a> {
     }
 
     pub fn u8(&mut self, value: u8) {
-        if let Some((first, rest)) = mem::take(&mut self.0).split_first_mut() {
-            *first = value;
-            self.0 = rest;
+        if let Some(place) = self.buffer.get_mut(self.length) {
+            *place = value;
         }
+        self.length += 1;
     }
 
     pub fn u16(&mut self, value: u16) {
@@ -331,20 +346,45 @@ impl<'a> Writer<'a> {
     /// Byte by byte on small machines, where `memcpy` is larger than this file.
     pub fn bytes(&mut self, bytes: &[u8]) {
         #[cfg(target_pointer_width = "64")]
-        if let Some((to, rest)) = mem::take(&mut self.0).split_at_mut_checked(bytes.len()) {
-            to.copy_from_slice(bytes);
-            self.0 = rest;
+        {
+            let end = self.length + bytes.len();
+            if let Some(to) = self.buffer.get_mut(self.length..end) {
+                to.copy_from_slice(bytes);
+            }
+            self.length = end;
         }
         #[cfg(not(target_pointer_width = "64"))]
         for &byte in bytes {
             self.u8(byte);
         }
+        // So no sum overflows, however much is counted.
+        self.length = self.length.min(TOO_LONG);
     }
 
-    /// A field that tells its length first: UTF-8 strings and binary data (section 1.5).
+    /// A field that tells its length first: UTF-8 strings and binary data (section 1.5). With one of
+    /// more than 65,535 bytes the packet is too large.
     pub fn field(&mut self, bytes: &[u8]) {
+        if bytes.len() > u16::MAX as usize {
+            self.length = TOO_LONG;
+        }
         self.u16(bytes.len() as u16);
         self.bytes(bytes);
+    }
+
+    /// Properties, with their length before them (MQTT 5, section 2.2.2): these, and those that are
+    /// encoded already. `None` if such a packet may not carry them.
+    pub fn properties(
+        &mut self,
+        properties: &[properties::Property<'_>],
+        encoded: &[u8],
+        carrier: properties::Carrier,
+    ) -> Option<()> {
+        let mut count = Writer::new(&mut []);
+        properties::write(&mut count, properties, carrier)?;
+        self.varint(count.length() + encoded.len());
+        properties::write(self, properties, carrier)?;
+        self.bytes(encoded);
+        Some(())
     }
 }
 
@@ -408,13 +448,6 @@ impl<'a> Reader<'a> {
     pub fn field(&mut self) -> Option<&'a [u8]> {
         let length = self.u16()?;
         self.bytes(length as usize)
-    }
-
-    /// A UTF-8 string without U+0000 (section 1.5.4).
-    #[cfg(feature = "v5")]
-    pub fn text(&mut self) -> Option<&'a str> {
-        let field = self.field()?;
-        is_text(field).then_some(core::str::from_utf8(field).ok()?)
     }
 
     /// The content of a block of properties, which tells its length first (MQTT 5, section 2.2.2).
@@ -483,12 +516,13 @@ mod tests {
     }
 
     #[test]
-    fn a_writer_without_room_writes_nothing_and_does_not_panic() {
-        let mut writer = Writer(&mut []);
+    fn a_writer_without_room_counts_what_it_does_not_write() {
+        let mut writer = Writer::new(&mut []);
         writer.u16(7);
         writer.field(b"abc");
+        assert_eq!(writer.length(), 7);
         let mut room = [0; 2];
-        Writer(&mut room).field(b"abc");
+        Writer::new(&mut room).field(b"abc");
         assert_eq!(room, [0, 3]);
     }
 }

@@ -5,12 +5,11 @@ mod wire;
 
 use super::Qos;
 
-pub(crate) use table::Carrier;
+pub(crate) use table::{Carrier, id};
 pub use wire::Properties;
-pub(crate) use wire::{check, content_length, write_content};
+pub(crate) use wire::{check, write};
 
-use table::id;
-use wire::Value;
+use wire::Raw;
 
 /// A property of a packet (MQTT 5, table 2-4). Strings and binary data: up to 65,535 bytes.
 // With the identifiers for discriminants, the compiler sees that most of the matches below do the
@@ -80,110 +79,111 @@ pub enum Property<'a> {
 }
 
 impl<'a> Property<'a> {
-    /// Its identifier and its value.
-    fn parts(&self) -> (u8, Value<'a>) {
+    /// As it stands on the wire.
+    fn raw(&self) -> Option<Raw<'a>> {
         use Property::*;
-        let number = |identifier, value| (identifier, Value::Number(value));
+        let mut raw = Raw::new(self.identifier())?;
         match *self {
-            PayloadFormatIndicator(value) => number(id::PAYLOAD_FORMAT_INDICATOR, value.into()),
-            MessageExpiryInterval(value) => number(id::MESSAGE_EXPIRY_INTERVAL, value),
-            ContentType(value) => (id::CONTENT_TYPE, Value::Text(value)),
-            ResponseTopic(value) => (id::RESPONSE_TOPIC, Value::Text(value)),
-            CorrelationData(value) => (id::CORRELATION_DATA, Value::Binary(value)),
-            SubscriptionIdentifier(value) => number(id::SUBSCRIPTION_IDENTIFIER, value),
-            SessionExpiryInterval(value) => number(id::SESSION_EXPIRY_INTERVAL, value),
-            AssignedClientIdentifier(value) => (id::ASSIGNED_CLIENT_IDENTIFIER, Value::Text(value)),
-            ServerKeepAlive(value) => number(id::SERVER_KEEP_ALIVE, value.into()),
-            AuthenticationMethod(value) => (id::AUTHENTICATION_METHOD, Value::Text(value)),
-            AuthenticationData(value) => (id::AUTHENTICATION_DATA, Value::Binary(value)),
-            RequestProblemInformation(value) => {
-                number(id::REQUEST_PROBLEM_INFORMATION, value.into())
+            PayloadFormatIndicator(value)
+            | RequestProblemInformation(value)
+            | RequestResponseInformation(value)
+            | RetainAvailable(value)
+            | WildcardSubscriptionAvailable(value)
+            | SubscriptionIdentifierAvailable(value)
+            | SharedSubscriptionAvailable(value) => raw.number = value.into(),
+            MaximumQos(value) => raw.number = value as u32,
+            ServerKeepAlive(value)
+            | ReceiveMaximum(value)
+            | TopicAliasMaximum(value)
+            | TopicAlias(value) => raw.number = value.into(),
+            MessageExpiryInterval(value)
+            | SubscriptionIdentifier(value)
+            | SessionExpiryInterval(value)
+            | WillDelayInterval(value)
+            | MaximumPacketSize(value) => raw.number = value,
+            ContentType(value)
+            | ResponseTopic(value)
+            | AssignedClientIdentifier(value)
+            | AuthenticationMethod(value)
+            | ResponseInformation(value)
+            | ServerReference(value)
+            | ReasonString(value) => raw.bytes = value.as_bytes(),
+            CorrelationData(value) | AuthenticationData(value) => raw.bytes = value,
+            UserProperty(name, value) => {
+                raw.bytes = name.as_bytes();
+                raw.value = value.as_bytes();
             }
-            WillDelayInterval(value) => number(id::WILL_DELAY_INTERVAL, value),
-            RequestResponseInformation(value) => {
-                number(id::REQUEST_RESPONSE_INFORMATION, value.into())
-            }
-            ResponseInformation(value) => (id::RESPONSE_INFORMATION, Value::Text(value)),
-            ServerReference(value) => (id::SERVER_REFERENCE, Value::Text(value)),
-            ReasonString(value) => (id::REASON_STRING, Value::Text(value)),
-            ReceiveMaximum(value) => number(id::RECEIVE_MAXIMUM, value.into()),
-            TopicAliasMaximum(value) => number(id::TOPIC_ALIAS_MAXIMUM, value.into()),
-            TopicAlias(value) => number(id::TOPIC_ALIAS, value.into()),
-            MaximumQos(value) => number(id::MAXIMUM_QOS, value as u32),
-            RetainAvailable(value) => number(id::RETAIN_AVAILABLE, value.into()),
-            UserProperty(name, value) => (id::USER_PROPERTY, Value::Pair(name, value)),
-            MaximumPacketSize(value) => number(id::MAXIMUM_PACKET_SIZE, value),
-            WildcardSubscriptionAvailable(value) => number(id::WILDCARD_SUBSCRIPTION, value.into()),
-            SubscriptionIdentifierAvailable(value) => {
-                number(id::SUBSCRIPTION_IDENTIFIERS, value.into())
-            }
-            SharedSubscriptionAvailable(value) => number(id::SHARED_SUBSCRIPTION, value.into()),
+        }
+        Some(raw)
+    }
+
+    fn identifier(&self) -> u8 {
+        use Property::*;
+        match self {
+            PayloadFormatIndicator(_) => id::PAYLOAD_FORMAT_INDICATOR,
+            MessageExpiryInterval(_) => id::MESSAGE_EXPIRY_INTERVAL,
+            ContentType(_) => id::CONTENT_TYPE,
+            ResponseTopic(_) => id::RESPONSE_TOPIC,
+            CorrelationData(_) => id::CORRELATION_DATA,
+            SubscriptionIdentifier(_) => id::SUBSCRIPTION_IDENTIFIER,
+            SessionExpiryInterval(_) => id::SESSION_EXPIRY_INTERVAL,
+            AssignedClientIdentifier(_) => id::ASSIGNED_CLIENT_IDENTIFIER,
+            ServerKeepAlive(_) => id::SERVER_KEEP_ALIVE,
+            AuthenticationMethod(_) => id::AUTHENTICATION_METHOD,
+            AuthenticationData(_) => id::AUTHENTICATION_DATA,
+            RequestProblemInformation(_) => id::REQUEST_PROBLEM_INFORMATION,
+            WillDelayInterval(_) => id::WILL_DELAY_INTERVAL,
+            RequestResponseInformation(_) => id::REQUEST_RESPONSE_INFORMATION,
+            ResponseInformation(_) => id::RESPONSE_INFORMATION,
+            ServerReference(_) => id::SERVER_REFERENCE,
+            ReasonString(_) => id::REASON_STRING,
+            ReceiveMaximum(_) => id::RECEIVE_MAXIMUM,
+            TopicAliasMaximum(_) => id::TOPIC_ALIAS_MAXIMUM,
+            TopicAlias(_) => id::TOPIC_ALIAS,
+            MaximumQos(_) => id::MAXIMUM_QOS,
+            RetainAvailable(_) => id::RETAIN_AVAILABLE,
+            UserProperty(..) => id::USER_PROPERTY,
+            MaximumPacketSize(_) => id::MAXIMUM_PACKET_SIZE,
+            WildcardSubscriptionAvailable(_) => id::WILDCARD_SUBSCRIPTION,
+            SubscriptionIdentifierAvailable(_) => id::SUBSCRIPTION_IDENTIFIERS,
+            SharedSubscriptionAvailable(_) => id::SHARED_SUBSCRIPTION,
         }
     }
 
-    /// The property of these parts; `None` for a value it may not have.
-    fn from_parts(identifier: u8, value: Value<'a>) -> Option<Self> {
+    /// The property that stands so on the wire, and was checked.
+    fn new(raw: &Raw<'a>) -> Option<Self> {
         use Property::*;
-        let switch = |value| match value {
-            0 => Some(false),
-            1 => Some(true),
-            _ => None,
-        };
-        let at_least_1 = |value: u32| (value > 0).then_some(value);
-        Some(match (identifier, value) {
-            (id::PAYLOAD_FORMAT_INDICATOR, Value::Number(value)) => {
-                PayloadFormatIndicator(switch(value)?)
-            }
-            (id::MESSAGE_EXPIRY_INTERVAL, Value::Number(value)) => MessageExpiryInterval(value),
-            (id::CONTENT_TYPE, Value::Text(value)) => ContentType(value),
-            (id::RESPONSE_TOPIC, Value::Text(value)) => {
-                let is_topic_name = super::publish::is_topic_name(value);
-                ResponseTopic(is_topic_name.then_some(value)?)
-            }
-            (id::CORRELATION_DATA, Value::Binary(value)) => CorrelationData(value),
-            (id::SUBSCRIPTION_IDENTIFIER, Value::Number(value)) => {
-                SubscriptionIdentifier(at_least_1(value)?)
-            }
-            (id::SESSION_EXPIRY_INTERVAL, Value::Number(value)) => SessionExpiryInterval(value),
-            (id::ASSIGNED_CLIENT_IDENTIFIER, Value::Text(value)) => AssignedClientIdentifier(value),
-            (id::SERVER_KEEP_ALIVE, Value::Number(value)) => ServerKeepAlive(value as u16),
-            (id::AUTHENTICATION_METHOD, Value::Text(value)) => AuthenticationMethod(value),
-            (id::AUTHENTICATION_DATA, Value::Binary(value)) => AuthenticationData(value),
-            (id::REQUEST_PROBLEM_INFORMATION, Value::Number(value)) => {
-                RequestProblemInformation(switch(value)?)
-            }
-            (id::WILL_DELAY_INTERVAL, Value::Number(value)) => WillDelayInterval(value),
-            (id::REQUEST_RESPONSE_INFORMATION, Value::Number(value)) => {
-                RequestResponseInformation(switch(value)?)
-            }
-            (id::RESPONSE_INFORMATION, Value::Text(value)) => ResponseInformation(value),
-            (id::SERVER_REFERENCE, Value::Text(value)) => ServerReference(value),
-            (id::REASON_STRING, Value::Text(value)) => ReasonString(value),
-            (id::RECEIVE_MAXIMUM, Value::Number(value)) => {
-                ReceiveMaximum(at_least_1(value)? as u16)
-            }
-            (id::TOPIC_ALIAS_MAXIMUM, Value::Number(value)) => TopicAliasMaximum(value as u16),
-            // An alias of 0 has a reason code of its own, which the session knows.
-            (id::TOPIC_ALIAS, Value::Number(value)) => TopicAlias(value as u16),
-            (id::MAXIMUM_QOS, Value::Number(value)) => MaximumQos(match value {
-                0 => Qos::AtMostOnce,
-                1 => Qos::AtLeastOnce,
-                _ => return None,
-            }),
-            (id::RETAIN_AVAILABLE, Value::Number(value)) => RetainAvailable(switch(value)?),
-            (id::USER_PROPERTY, Value::Pair(name, value)) => UserProperty(name, value),
-            (id::MAXIMUM_PACKET_SIZE, Value::Number(value)) => {
-                MaximumPacketSize(at_least_1(value)?)
-            }
-            (id::WILDCARD_SUBSCRIPTION, Value::Number(value)) => {
-                WildcardSubscriptionAvailable(switch(value)?)
-            }
-            (id::SUBSCRIPTION_IDENTIFIERS, Value::Number(value)) => {
-                SubscriptionIdentifierAvailable(switch(value)?)
-            }
-            (id::SHARED_SUBSCRIPTION, Value::Number(value)) => {
-                SharedSubscriptionAvailable(switch(value)?)
-            }
+        let number = raw.number;
+        let is_on = number > 0;
+        let text = |bytes| core::str::from_utf8(bytes).unwrap_or_default();
+        Some(match raw.identifier() {
+            id::PAYLOAD_FORMAT_INDICATOR => PayloadFormatIndicator(is_on),
+            id::MESSAGE_EXPIRY_INTERVAL => MessageExpiryInterval(number),
+            id::CONTENT_TYPE => ContentType(text(raw.bytes)),
+            id::RESPONSE_TOPIC => ResponseTopic(text(raw.bytes)),
+            id::CORRELATION_DATA => CorrelationData(raw.bytes),
+            id::SUBSCRIPTION_IDENTIFIER => SubscriptionIdentifier(number),
+            id::SESSION_EXPIRY_INTERVAL => SessionExpiryInterval(number),
+            id::ASSIGNED_CLIENT_IDENTIFIER => AssignedClientIdentifier(text(raw.bytes)),
+            id::SERVER_KEEP_ALIVE => ServerKeepAlive(number as u16),
+            id::AUTHENTICATION_METHOD => AuthenticationMethod(text(raw.bytes)),
+            id::AUTHENTICATION_DATA => AuthenticationData(raw.bytes),
+            id::REQUEST_PROBLEM_INFORMATION => RequestProblemInformation(is_on),
+            id::WILL_DELAY_INTERVAL => WillDelayInterval(number),
+            id::REQUEST_RESPONSE_INFORMATION => RequestResponseInformation(is_on),
+            id::RESPONSE_INFORMATION => ResponseInformation(text(raw.bytes)),
+            id::SERVER_REFERENCE => ServerReference(text(raw.bytes)),
+            id::REASON_STRING => ReasonString(text(raw.bytes)),
+            id::RECEIVE_MAXIMUM => ReceiveMaximum(number as u16),
+            id::TOPIC_ALIAS_MAXIMUM => TopicAliasMaximum(number as u16),
+            id::TOPIC_ALIAS => TopicAlias(number as u16),
+            id::MAXIMUM_QOS => MaximumQos(Qos::from_bits(number as u8)?),
+            id::RETAIN_AVAILABLE => RetainAvailable(is_on),
+            id::USER_PROPERTY => UserProperty(text(raw.bytes), text(raw.value)),
+            id::MAXIMUM_PACKET_SIZE => MaximumPacketSize(number),
+            id::WILDCARD_SUBSCRIPTION => WildcardSubscriptionAvailable(is_on),
+            id::SUBSCRIPTION_IDENTIFIERS => SubscriptionIdentifierAvailable(is_on),
+            id::SHARED_SUBSCRIPTION => SharedSubscriptionAvailable(is_on),
             _ => return None,
         })
     }

@@ -39,8 +39,6 @@ impl Carrier {
     pub const ACK: Carrier = Carrier;
 }
 
-pub(crate) fn content_length(_: &[Property<'_>], _: Carrier) -> Option<usize> {
-    Some(0)
+pub(crate) fn write(_: &mut super::Writer<'_>, _: &[Property<'_>], _: Carrier) -> Option<()> {
+    Some(())
 }
-
-pub(crate) fn write_content(_: &mut super::Writer<'_>, _: &[Property<'_>]) {}

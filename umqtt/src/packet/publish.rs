@@ -1,7 +1,7 @@
 //! PUBLISH (section 3.3).
 
-use super::properties::{self, Carrier, Properties, Property};
-use super::{PacketIdentifier, Qos, Version, Writer, first, varint_length};
+use super::properties::{Carrier, Properties, Property};
+use super::{PacketIdentifier, Qos, Version, Writer, first};
 use crate::topic::TopicName;
 
 /// A message to publish (section 3.3); also the form of a will.
@@ -60,39 +60,36 @@ impl<'a> Publish<'a> {
         first::PUBLISH | (self.qos as u8) << 1 | self.retain as u8
     }
 
-    /// Bytes of the properties on the wire, without their length; `None` if a message may not
-    /// carry them.
+    /// Bytes of the properties on the wire, with their length; `None` if a message may not carry
+    /// them.
     pub(crate) fn content(&self, version: Version) -> Option<usize> {
-        match version.is_5() {
-            true => properties::content_length(self.properties, Carrier::PUBLISH),
-            false => Some(0),
+        let mut count = Writer::new(&mut []);
+        if version.is_5() {
+            count.properties(self.properties, &[], Carrier::PUBLISH)?;
         }
+        Some(count.length())
     }
 
     /// Bytes after the fixed header, with these of properties.
-    pub(crate) fn remaining(&self, version: Version, content: usize) -> usize {
-        let properties = match version.is_5() {
-            true => varint_length(content) + content,
-            false => 0,
-        };
+    pub(crate) fn remaining(&self, content: usize) -> usize {
         let identifier = 2 * (self.qos != Qos::AtMostOnce) as usize;
-        2 + self.topic.len() + identifier + properties + self.payload.len()
+        2 + self.topic.len() + identifier + content + self.payload.len()
     }
 
+    /// Writes what is behind the fixed header.
     pub(crate) fn write(
         &self,
         mut writer: Writer<'_>,
         identifier: Option<PacketIdentifier>,
         version: Version,
-        content: usize,
     ) {
         writer.field(self.topic.as_bytes());
         if let Some(identifier) = identifier {
             writer.u16(identifier.value());
         }
         if version.is_5() {
-            writer.varint(content);
-            properties::write_content(&mut writer, self.properties);
+            // They were checked when they were counted.
+            let _ = writer.properties(self.properties, &[], Carrier::PUBLISH);
         }
         writer.bytes(self.payload);
     }

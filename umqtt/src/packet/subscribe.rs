@@ -1,8 +1,9 @@
 //! SUBSCRIBE and UNSUBSCRIBE (sections 3.8 and 3.10), and the codes of their answers.
 
-use super::properties::{self, Carrier, Properties, Property};
+use super::properties::{Carrier, Properties, Property};
 use super::reason::ReasonCode;
-use super::{PacketIdentifier, Qos, Version, Writer, varint_length};
+use super::{PacketIdentifier, Qos, Version, Writer};
+use crate::error::SubscribeError;
 
 /// One topic filter of a SUBSCRIBE, and how its messages are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,88 +47,51 @@ impl<'a> Subscription<'a> {
         }
     }
 
-    fn options(&self, version: Version) -> u8 {
-        let qos = self.qos as u8;
-        match version.is_5() {
-            false => qos,
-            true => {
-                qos | (self.no_local as u8) << 2
-                    | (self.retain_as_published as u8) << 3
-                    | (self.retain_handling as u8) << 4
-            }
+    /// Bytes on the wire.
+    pub(crate) fn length(&self) -> usize {
+        3 + self.filter.len()
+    }
+
+    pub(crate) fn write(&self, writer: &mut Writer<'_>, version: Version) {
+        let mut options = self.qos as u8;
+        if version.is_5() {
+            options |= (self.no_local as u8) << 2
+                | (self.retain_as_published as u8) << 3
+                | (self.retain_handling as u8) << 4;
         }
+        writer.field(self.filter.as_bytes());
+        writer.u8(options);
     }
 }
 
-/// What stands before the filters of a SUBSCRIBE or UNSUBSCRIBE: an identifier, and the properties
-/// with their length.
+/// What stands before the filters of a SUBSCRIBE or UNSUBSCRIBE.
 pub(crate) struct Head<'p> {
-    version: Version,
-    properties: &'p [Property<'p>],
-    content: usize,
+    pub version: Version,
+    /// MQTT 3.1.1 leaves them out.
+    pub properties: &'p [Property<'p>],
+    pub carrier: Carrier,
 }
 
-impl<'p> Head<'p> {
-    /// `None` if such a packet may not carry these properties. MQTT 3.1.1 leaves them out.
-    pub fn new(version: Version, properties: &'p [Property<'p>], carrier: Carrier) -> Option<Self> {
-        let content = match version.is_5() {
-            true => properties::content_length(properties, carrier)?,
-            false => 0,
-        };
-        Some(Head {
-            version,
-            properties,
-            content,
-        })
+impl Head<'_> {
+    /// Bytes behind the fixed header, with filters of this length.
+    pub fn remaining(&self, filters: usize) -> Result<usize, SubscribeError> {
+        let mut count = Writer::new(&mut []);
+        self.write_properties(&mut count)
+            .ok_or(SubscribeError::InvalidProperty)?;
+        Ok((2 + count.length()).saturating_add(filters))
     }
 
-    fn length(&self) -> usize {
-        match self.version.is_5() {
-            true => 2 + varint_length(self.content) + self.content,
-            false => 2,
-        }
-    }
-
-    fn write(&self, writer: &mut Writer<'_>, identifier: PacketIdentifier) {
+    pub fn write(&self, writer: &mut Writer<'_>, identifier: PacketIdentifier) {
         writer.u16(identifier.value());
-        if self.version.is_5() {
-            writer.varint(self.content);
-            properties::write_content(writer, self.properties);
-        }
+        // They were checked when they were counted.
+        let _ = self.write_properties(writer);
     }
 
-    pub fn subscribe_remaining(&self, subscriptions: &[Subscription<'_>]) -> usize {
-        let filters = subscriptions.iter().map(|each| 3 + each.filter.len());
-        filters.fold(self.length(), usize::saturating_add)
-    }
-
-    pub fn write_subscribe(
-        &self,
-        mut writer: Writer<'_>,
-        identifier: PacketIdentifier,
-        subscriptions: &[Subscription<'_>],
-    ) {
-        self.write(&mut writer, identifier);
-        for each in subscriptions {
-            writer.field(each.filter.as_bytes());
-            writer.u8(each.options(self.version));
-        }
-    }
-
-    pub fn unsubscribe_remaining(&self, filters: &[&str]) -> usize {
-        let filters = filters.iter().map(|filter| 2 + filter.len());
-        filters.fold(self.length(), usize::saturating_add)
-    }
-
-    pub fn write_unsubscribe(
-        &self,
-        mut writer: Writer<'_>,
-        identifier: PacketIdentifier,
-        filters: &[&str],
-    ) {
-        self.write(&mut writer, identifier);
-        for each in filters {
-            writer.field(each.as_bytes());
+    /// `None` if such a packet may not carry them.
+    fn write_properties(&self, writer: &mut Writer<'_>) -> Option<()> {
+        match self.version.is_5() {
+            true => writer.properties(self.properties, &[], self.carrier),
+            false => Some(()),
         }
     }
 }

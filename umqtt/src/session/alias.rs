@@ -46,8 +46,8 @@ impl<'b> Aliases<'b> {
     }
 
     /// Takes notice of a message's topic name and alias, of which one may be missing.
-    pub fn resolve(&mut self, alias: Option<u16>, topic: &[u8]) -> Result<Named, ProtocolError> {
-        let Some(alias) = alias else {
+    pub fn resolve(&mut self, alias: Option<u32>, topic: &[u8]) -> Result<Named, ProtocolError> {
+        let Some(alias) = alias.map(|alias| alias as u16) else {
             return match topic.is_empty() {
                 true => Err(ProtocolError::NoTopic),
                 false => Ok(Named::Here),

@@ -2,9 +2,9 @@
 
 use super::{Session, State};
 use crate::error::QueueError;
-use crate::packet::properties::{self, Carrier, Property};
+use crate::packet::properties::{Carrier, Property};
 use crate::packet::reason::ReasonCode;
-use crate::packet::{ProtocolError, Writer, first, packet_length, varint_length};
+use crate::packet::{ProtocolError, Writer, first, packet_length};
 
 impl Session<'_> {
     /// Queues an AUTH: the answer to [`Event::Authentication`](crate::Event::Authentication), with
@@ -33,19 +33,19 @@ impl Session<'_> {
         if !is_right || !names_method || !self.v5.authenticates {
             return Err(QueueError::Invalid);
         }
-        let content = properties::content_length(properties, Carrier::AUTH);
-        let content = content.ok_or(QueueError::Invalid)?;
-        let remaining = 1 + varint_length(content) + content;
-        self.check_size(remaining)?;
+        let mut count = Writer::new(&mut []);
+        let written = count.properties(properties, &[], Carrier::AUTH);
+        written.ok_or(QueueError::Invalid)?;
+        let remaining = 1 + count.length();
         let mut writer = if connecting {
             self.hello_packet(remaining)?
         } else {
-            self.outbox.reserve(first::AUTH, remaining, false)?;
+            self.outbox.reserve(remaining, false)?;
             self.outbox.push(first::AUTH, remaining)
         };
         writer.u8(reason.0);
-        writer.varint(content);
-        properties::write_content(&mut writer, properties);
+        // They were checked when they were counted.
+        let _ = writer.properties(properties, &[], Carrier::AUTH);
         Ok(())
     }
 

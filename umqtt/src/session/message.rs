@@ -3,9 +3,10 @@
 use super::event::Part;
 use super::receive::Progress;
 use super::{Owed, Session, Step};
+use crate::error::Error;
 use crate::packet::connect::Oversize;
 #[cfg(feature = "v5")]
-use crate::packet::properties::{self, Carrier, Properties, Property};
+use crate::packet::properties::{self, Carrier, Properties, id};
 use crate::packet::reason::ReasonCode;
 use crate::packet::{
     FixedHeader, PacketIdentifier, ProtocolError, Qos, Reader, first, identifier, u16_at,
@@ -40,18 +41,16 @@ pub(super) enum Named {
 
 impl Session<'_> {
     /// Deals with a PUBLISH at the front of the receive buffer.
-    pub(super) fn publish_received(
-        &mut self,
-        header: &FixedHeader,
-    ) -> Result<Progress, ProtocolError> {
+    pub(super) fn publish_received(&mut self, header: &FixedHeader) -> Result<Progress, Error> {
         let bytes = self.inbox.bytes();
         let capacity = self.inbox.capacity();
-        let qos = Qos::from_bits(header.first >> 1 & 3).ok_or(ProtocolError::Qos)?;
+        let qos =
+            Qos::from_bits(header.first >> 1 & 3).ok_or(Error::Protocol(ProtocolError::Qos))?;
         let identified = qos != Qos::AtMostOnce;
         // Behind the topic name, the identifier, and the shortest length of properties.
         let behind = 2 * identified as usize + self.version.is_5() as usize;
         if header.remaining < 2 + behind {
-            return Err(ProtocolError::Length);
+            return Err(Error::Protocol(ProtocolError::Length));
         }
         let topic = header.length + 2;
         if bytes.len() < topic {
@@ -60,7 +59,7 @@ impl Session<'_> {
         let topic_end = topic + u16_at(bytes, header.length) as usize;
         let end = header.packet_length();
         if topic_end + behind > end {
-            return Err(ProtocolError::Length);
+            return Err(Error::Protocol(ProtocolError::Length));
         }
         let payload = topic_end + 2 * identified as usize;
         self.last.first = header.first;
@@ -78,7 +77,7 @@ impl Session<'_> {
             };
             let properties = payload + field.len() - reader.0.len();
             if length > end - properties {
-                return Err(ProtocolError::Length);
+                return Err(Error::Protocol(ProtocolError::Length));
             }
             (properties, properties + length)
         } else {
@@ -109,12 +108,13 @@ impl Session<'_> {
             true => {
                 let block = bytes.get(properties..payload).unwrap_or_default();
                 properties::check(block, Carrier::MESSAGE)?;
-                self.v5.aliases.resolve(topic_alias(block), name)?
+                let alias = Properties::checked(block).number(id::TOPIC_ALIAS);
+                self.v5.aliases.resolve(alias, name)?
             }
             _ => Named::Here,
         };
         if named == Named::Here && TopicName::from_bytes(name).is_none() {
-            return Err(ProtocolError::Topic);
+            return Err(Error::Protocol(ProtocolError::Topic));
         }
         let streams = streams && named != Named::Unknown;
         let refuses = !fits && self.oversize == Oversize::Refuse;
@@ -166,7 +166,7 @@ impl Session<'_> {
     }
 
     /// Goes on with a message whose topic was thrown away, once its packet identifier is here.
-    pub(super) fn headless(&mut self) -> Result<Progress, ProtocolError> {
+    pub(super) fn headless(&mut self) -> Result<Progress, Error> {
         let rest = self.last.total;
         let qos = self.last.qos();
         let bytes = self.inbox.bytes();
@@ -186,7 +186,9 @@ impl Session<'_> {
             }
         }
         properties += here.len() - reader.0.len();
-        self.last.total = rest.checked_sub(properties).ok_or(ProtocolError::Length)?;
+        self.last.total = rest
+            .checked_sub(properties)
+            .ok_or(Error::Protocol(ProtocolError::Length))?;
         self.inbox.consume(rest);
         self.incoming = Incoming::Nothing;
         let is_new = self.owe(qos, identifier, self.oversize == Oversize::Refuse)?;
@@ -222,7 +224,7 @@ impl Session<'_> {
         qos: Qos,
         identifier: Option<PacketIdentifier>,
         refuses: bool,
-    ) -> Result<bool, ProtocolError> {
+    ) -> Result<bool, Error> {
         let Some(identifier) = identifier else {
             return Ok(true);
         };
@@ -251,15 +253,4 @@ impl Session<'_> {
         }
         Ok(delivered.is_none())
     }
-}
-
-/// The topic alias among these properties.
-#[cfg(feature = "v5")]
-fn topic_alias(block: &[u8]) -> Option<u16> {
-    Properties::checked(block)
-        .iter()
-        .find_map(|property| match property {
-            Property::TopicAlias(alias) => Some(alias),
-            _ => None,
-        })
 }

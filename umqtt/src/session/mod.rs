@@ -15,13 +15,13 @@ mod v5;
 use crate::error::{ConnectError, Error, NotConnected, PublishError, SubscribeError};
 use crate::inbox::Inbox;
 use crate::keep_alive::KeepAlive;
-use crate::outbox::{NoRoom, Outbox};
+use crate::outbox::Outbox;
 use crate::packet::connect::{Connect, Oversize};
 use crate::packet::properties::{Carrier, Property};
 use crate::packet::publish::{Publish, is_topic_name};
 use crate::packet::reason::ReasonCode;
 use crate::packet::subscribe::{Head, Subscription};
-use crate::packet::{PacketIdentifier, Qos, Version, Writer, first};
+use crate::packet::{PacketIdentifier, Qos, Version, first};
 use crate::time::Instant;
 use crate::topic::TopicFilter;
 
@@ -307,13 +307,13 @@ impl<'b> Session<'b> {
         }
         let (content, alias) = self.check_publish(message)?;
         let version = self.version;
-        let remaining = message.remaining(version, content);
-        self.check_size(remaining)?;
+        let remaining = message.remaining(content);
         let first = message.first();
         let identified = message.qos != Qos::AtMostOnce;
-        let identifier = self.outbox.reserve(first, remaining, identified)?;
+        self.outbox.reserve(remaining, identified)?;
+        let identifier = identified.then(|| self.outbox.identify(first));
         let writer = self.outbox.push(first, remaining);
-        message.write(writer, identifier, version, content);
+        message.write(writer, identifier, version);
         self.announce(alias);
         Ok(identifier)
     }
@@ -342,18 +342,6 @@ impl<'b> Session<'b> {
         Ok((content, alias))
     }
 
-    /// Whether the server takes a packet of this size.
-    fn check_size(&self, remaining: usize) -> Result<(), NoRoom> {
-        #[cfg(feature = "v5")]
-        if self.version.is_5()
-            && crate::packet::packet_length(remaining) > self.v5.limits.packet_size
-        {
-            return Err(NoRoom::Ever);
-        }
-        let _ = remaining;
-        Ok(())
-    }
-
     fn announce(&mut self, alias: u16) {
         #[cfg(feature = "v5")]
         self.v5.announce(alias);
@@ -374,25 +362,32 @@ impl<'b> Session<'b> {
         subscriptions: &[Subscription<'_>],
         properties: &[Property<'_>],
     ) -> Result<PacketIdentifier, SubscribeError> {
-        if !subscriptions
-            .iter()
-            .all(|each| TopicFilter::new(each.filter).is_ok())
-        {
-            return Err(SubscribeError::InvalidFilter);
-        }
-        #[cfg(feature = "v5")]
-        if self.version.is_5() {
-            for each in subscriptions {
+        let version = self.version;
+        let mut length = 0_usize;
+        for each in subscriptions {
+            check_filter(each.filter)?;
+            #[cfg(feature = "v5")]
+            if version.is_5() {
                 self.v5.limits.check_filter(each)?;
             }
+            length = length.saturating_add(each.length());
+        }
+        #[cfg(feature = "v5")]
+        if version.is_5() {
             self.v5.limits.check_properties(properties)?;
         }
-        let head = Head::new(self.version, properties, Carrier::SUBSCRIBE)
-            .ok_or(SubscribeError::InvalidProperty)?;
-        let remaining = head.subscribe_remaining(subscriptions);
-        let is_empty = subscriptions.is_empty();
-        let (writer, identifier) = self.request(first::SUBSCRIBE, remaining, is_empty)?;
-        head.write_subscribe(writer, identifier, subscriptions);
+        let head = Head {
+            version,
+            properties,
+            carrier: Carrier::SUBSCRIBE,
+        };
+        let remaining = head.remaining(length)?;
+        let identifier = self.request(first::SUBSCRIBE, remaining, length == 0)?;
+        let mut writer = self.outbox.push(first::SUBSCRIBE, remaining);
+        head.write(&mut writer, identifier);
+        for each in subscriptions {
+            each.write(&mut writer, version);
+        }
         Ok(identifier)
     }
 
@@ -407,18 +402,23 @@ impl<'b> Session<'b> {
         filters: &[&str],
         properties: &[Property<'_>],
     ) -> Result<PacketIdentifier, SubscribeError> {
-        if !filters
-            .iter()
-            .all(|filter| TopicFilter::new(filter).is_ok())
-        {
-            return Err(SubscribeError::InvalidFilter);
+        let mut length = 0_usize;
+        for filter in filters {
+            check_filter(filter)?;
+            length = length.saturating_add(2 + filter.len());
         }
-        let head = Head::new(self.version, properties, Carrier::UNSUBSCRIBE)
-            .ok_or(SubscribeError::InvalidProperty)?;
-        let remaining = head.unsubscribe_remaining(filters);
-        let is_empty = filters.is_empty();
-        let (writer, identifier) = self.request(first::UNSUBSCRIBE, remaining, is_empty)?;
-        head.write_unsubscribe(writer, identifier, filters);
+        let head = Head {
+            version: self.version,
+            properties,
+            carrier: Carrier::UNSUBSCRIBE,
+        };
+        let remaining = head.remaining(length)?;
+        let identifier = self.request(first::UNSUBSCRIBE, remaining, length == 0)?;
+        let mut writer = self.outbox.push(first::UNSUBSCRIBE, remaining);
+        head.write(&mut writer, identifier);
+        for filter in filters {
+            writer.field(filter.as_bytes());
+        }
         Ok(identifier)
     }
 
@@ -428,17 +428,15 @@ impl<'b> Session<'b> {
         first: u8,
         remaining: usize,
         is_empty: bool,
-    ) -> Result<(Writer<'_>, PacketIdentifier), SubscribeError> {
+    ) -> Result<PacketIdentifier, SubscribeError> {
         if !self.is_connected() {
             return Err(SubscribeError::NotConnected);
         }
         if is_empty {
             return Err(SubscribeError::InvalidFilter);
         }
-        self.check_size(remaining)?;
-        let identifier = self.outbox.reserve(first, remaining, true)?;
-        let identifier = identifier.ok_or(SubscribeError::Full)?;
-        Ok((self.outbox.push(first, remaining), identifier))
+        self.outbox.reserve(remaining, true)?;
+        Ok(self.outbox.identify(first))
     }
 
     /// Queues a PINGREQ; [`Event::Pong`] tells of the answer. The session pings by itself when
@@ -499,5 +497,12 @@ impl<'b> Session<'b> {
     /// Whether nothing is queued, and nothing in flight.
     pub fn is_idle(&self) -> bool {
         self.outbox.is_empty()
+    }
+}
+
+fn check_filter(filter: &str) -> Result<(), SubscribeError> {
+    match TopicFilter::new(filter) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(SubscribeError::InvalidFilter),
     }
 }

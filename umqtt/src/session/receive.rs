@@ -107,7 +107,7 @@ impl Session<'_> {
     fn packet(&mut self, now: Instant) -> Result<Progress, Error> {
         match self.incoming {
             Incoming::Nothing => {}
-            Incoming::Headless => return Ok(self.headless()?),
+            Incoming::Headless => return self.headless(),
             Incoming::Chunks => return Ok(self.chunk()),
         }
         let bytes = self.inbox.bytes();
@@ -126,7 +126,7 @@ impl Session<'_> {
         }
         let connecting = self.state != State::Connected;
         if header.first & 0xf0 == first::PUBLISH && !connecting {
-            return Ok(self.publish_received(&header)?);
+            return self.publish_received(&header);
         }
         check_first(header.first, connecting, self.version)?;
         if length > self.inbox.capacity() {

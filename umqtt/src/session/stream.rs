@@ -27,15 +27,14 @@ impl Session<'_> {
         }
         let (content, alias) = self.check_publish(message)?;
         let version = self.version;
-        let remaining = message.remaining(version, content).saturating_add(length);
+        let remaining = message.remaining(content).saturating_add(length);
         if remaining > MAX_REMAINING {
             return Err(PublishError::TooLarge);
         }
-        self.check_size(remaining)?;
         let (writer, identifier) =
             self.outbox
                 .push_stream(message.first(), remaining, length, message.qos)?;
-        message.write(writer, identifier, version, content);
+        message.write(writer, identifier, version);
         self.announce(alias);
         Ok(identifier)
     }

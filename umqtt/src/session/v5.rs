@@ -5,13 +5,12 @@ use super::event::Part;
 use super::message::Incoming;
 use super::{Session, State};
 use crate::error::{ConnectError, Error, PublishError, QueueError, SubscribeError};
-use crate::packet::auth::names_method;
 use crate::packet::connect::Connect;
-use crate::packet::properties::{self, Carrier, Properties, Property};
+use crate::packet::properties::{Carrier, Properties, Property, id};
 use crate::packet::publish::Publish;
 use crate::packet::reason::{ReasonCode, allowed};
 use crate::packet::subscribe::Subscription;
-use crate::packet::{MAX_REMAINING, ProtocolError, Qos, first, varint_length};
+use crate::packet::{ProtocolError, Qos, Writer, first};
 
 pub(super) struct V5<'b> {
     pub limits: Limits,
@@ -50,53 +49,15 @@ impl<'b> V5<'b> {
         }
     }
 
-    /// A connection begins with these properties of a CONNECT.
-    pub fn start<'p>(&mut self, properties: impl Iterator<Item = &'p Property<'p>>) {
-        self.limits = Limits::NONE;
+    /// A connection begins.
+    fn clear(&mut self) {
+        self.limits.set(Properties::NONE);
         self.aliases.clear();
         self.announced = 0;
         self.receiving = 0;
         self.closing = Part::default();
-        self.receive_maximum = u16::MAX;
         self.maximum_packet_size = usize::MAX;
         self.authenticates = false;
-        self.outlives = false;
-        for property in properties {
-            match *property {
-                Property::ReceiveMaximum(maximum) => self.receive_maximum = maximum,
-                Property::MaximumPacketSize(size) => self.maximum_packet_size = size as usize,
-                Property::AuthenticationMethod(_) => self.authenticates = true,
-                Property::SessionExpiryInterval(seconds) => self.outlives = seconds > 0,
-                _ => {}
-            }
-        }
-    }
-
-    /// The properties the client adds to those its caller gave, for a send buffer that remembers so
-    /// many messages of QoS 2.
-    pub fn own_properties(
-        &self,
-        given: &[Property<'_>],
-        is_clean: bool,
-        remembered: usize,
-    ) -> ([Property<'static>; 3], usize) {
-        let has = |wanted: fn(&Property<'_>) -> bool| given.iter().any(wanted);
-        let mut own = [Property::TopicAliasMaximum(self.aliases.maximum()); 3];
-        let mut count = (self.aliases.maximum() > 0) as usize;
-        let mut add = |property| {
-            if let Some(place) = own.get_mut(count) {
-                *place = property;
-                count += 1;
-            }
-        };
-        if !has(|property| matches!(property, Property::ReceiveMaximum(_))) {
-            let maximum = remembered.clamp(1, u16::MAX as usize);
-            add(Property::ReceiveMaximum(maximum as u16));
-        }
-        if !is_clean && !has(|property| matches!(property, Property::SessionExpiryInterval(_))) {
-            add(Property::SessionExpiryInterval(u32::MAX));
-        }
-        (own, count)
     }
 
     /// A message of QoS 1 or 2 comes in; one of QoS 2 is `kept` until it is released.
@@ -154,11 +115,8 @@ fn alias_bit(alias: u16) -> u32 {
 
 /// What the server takes, from its CONNACK (section 3.2.2.3).
 pub(super) struct Limits {
-    pub receive_maximum: u16,
-    pub packet_size: usize,
-    pub keep_alive: Option<u16>,
     topic_aliases: u16,
-    qos: Qos,
+    qos: u8,
     retain: bool,
     wildcards: bool,
     identifiers: bool,
@@ -166,40 +124,29 @@ pub(super) struct Limits {
 }
 
 impl Limits {
+    /// Until a server has said something.
     const NONE: Limits = Limits {
-        receive_maximum: u16::MAX,
-        packet_size: MAX_REMAINING + 5,
-        keep_alive: None,
         topic_aliases: 0,
-        qos: Qos::ExactlyOnce,
-        retain: true,
-        wildcards: true,
-        identifiers: true,
-        shared: true,
+        qos: 0,
+        retain: false,
+        wildcards: false,
+        identifiers: false,
+        shared: false,
     };
 
-    pub fn new(connack: Properties<'_>) -> Self {
-        let mut limits = Limits::NONE;
-        for property in connack.iter() {
-            match property {
-                Property::ReceiveMaximum(maximum) => limits.receive_maximum = maximum,
-                Property::MaximumPacketSize(size) => limits.packet_size = size as usize,
-                Property::ServerKeepAlive(seconds) => limits.keep_alive = Some(seconds),
-                Property::TopicAliasMaximum(maximum) => limits.topic_aliases = maximum,
-                Property::MaximumQos(qos) => limits.qos = qos,
-                Property::RetainAvailable(is) => limits.retain = is,
-                Property::WildcardSubscriptionAvailable(is) => limits.wildcards = is,
-                Property::SubscriptionIdentifierAvailable(is) => limits.identifiers = is,
-                Property::SharedSubscriptionAvailable(is) => limits.shared = is,
-                _ => {}
-            }
-        }
-        limits
+    fn set(&mut self, connack: Properties<'_>) {
+        let number = |identifier, default| connack.number(identifier).unwrap_or(default);
+        self.topic_aliases = number(id::TOPIC_ALIAS_MAXIMUM, 0) as u16;
+        self.qos = number(id::MAXIMUM_QOS, 2) as u8;
+        self.retain = number(id::RETAIN_AVAILABLE, 1) > 0;
+        self.wildcards = number(id::WILDCARD_SUBSCRIPTION, 1) > 0;
+        self.identifiers = number(id::SUBSCRIPTION_IDENTIFIERS, 1) > 0;
+        self.shared = number(id::SHARED_SUBSCRIPTION, 1) > 0;
     }
 
     /// Whether the server takes such a message.
     pub fn check(&self, message: &Publish<'_>) -> Result<(), PublishError> {
-        if message.qos > self.qos {
+        if message.qos as u8 > self.qos {
             Err(PublishError::NotSupported(ReasonCode::QOS_NOT_SUPPORTED))
         } else if message.retain && !self.retain {
             Err(PublishError::NotSupported(ReasonCode::RETAIN_NOT_SUPPORTED))
@@ -240,44 +187,69 @@ impl Limits {
 }
 
 impl Session<'_> {
-    /// Builds the CONNECT, and returns its length.
+    /// Builds the CONNECT, and returns its length. To the properties its caller gave the client adds
+    /// its own: how many messages of QoS 2 it can remember, how long the session is to last, and
+    /// how many topic aliases there is memory for.
     pub(super) fn connect_5(&mut self, connect: &Connect<'_>) -> Result<usize, ConnectError> {
-        let given = connect.properties;
-        let has = |wanted: fn(&Property<'_>) -> bool| given.iter().any(wanted);
-        if has(|property| matches!(property, Property::TopicAliasMaximum(_)))
-            || has(|property| matches!(property, Property::AuthenticationData(_)))
-                && !has(|property| matches!(property, Property::AuthenticationMethod(_)))
-        {
+        let v5 = &mut self.v5;
+        v5.clear();
+        let (mut receive_maximum, mut expiry, mut has_data) = (None, None, false);
+        for property in connect.properties {
+            match *property {
+                Property::ReceiveMaximum(maximum) => receive_maximum = Some(maximum),
+                Property::SessionExpiryInterval(seconds) => expiry = Some(seconds),
+                Property::MaximumPacketSize(size) => v5.maximum_packet_size = size as usize,
+                Property::AuthenticationMethod(_) => v5.authenticates = true,
+                Property::AuthenticationData(_) => has_data = true,
+                Property::TopicAliasMaximum(_) => return Err(ConnectError::InvalidProperty),
+                _ => {}
+            }
+        }
+        if has_data && !v5.authenticates {
             return Err(ConnectError::InvalidProperty);
         }
-        let remembered = self.outbox.remembers();
-        let (own, count) = self
-            .v5
-            .own_properties(given, connect.clean_session, remembered);
-        let own = own.get(..count).unwrap_or_default();
-        let length = connect.encode(own, self.inbox.scratch())?;
-        self.v5.start(given.iter().chain(own));
-        Ok(length)
+        let mut own = [0; 11];
+        let mut writer = Writer::new(&mut own);
+        let aliases = v5.aliases.maximum();
+        if aliases > 0 {
+            writer.u8(id::TOPIC_ALIAS_MAXIMUM);
+            writer.u16(aliases);
+        }
+        v5.receive_maximum = receive_maximum.unwrap_or_else(|| {
+            let remembered = self.outbox.remembers().clamp(1, u16::MAX as usize) as u16;
+            writer.u8(id::RECEIVE_MAXIMUM);
+            writer.u16(remembered);
+            remembered
+        });
+        let lasts = !connect.clean_session;
+        if lasts && expiry.is_none() {
+            writer.u8(id::SESSION_EXPIRY_INTERVAL);
+            writer.bytes(&[0xff; 4]);
+        }
+        v5.outlives = expiry.map_or(lasts, |seconds| seconds > 0);
+        let length = writer.length();
+        let own = own.get(..length).unwrap_or_default();
+        connect.encode(own, self.inbox.scratch())
     }
 
     /// The server accepted the connection, with these properties.
     pub(super) fn accepted(&mut self, properties: Part) -> Result<(), ProtocolError> {
-        let block = properties.of(self.inbox.memory());
-        let properties = Properties::checked(block);
-        let has_data = properties
-            .iter()
-            .any(|property| matches!(property, Property::AuthenticationData(_)));
-        let has_method = names_method(block);
+        let properties = Properties::checked(properties.of(self.inbox.memory()));
+        let has_data = properties.number(id::AUTHENTICATION_DATA).is_some();
+        let has_method = properties.number(id::AUTHENTICATION_METHOD).is_some();
         if has_method && !self.v5.authenticates || has_data && !has_method {
             return Err(ProtocolError::Authentication);
         }
-        let limits = Limits::new(properties);
-        if let Some(seconds) = limits.keep_alive {
-            self.keep_alive.set_interval(seconds);
+        if let Some(seconds) = properties.number(id::SERVER_KEEP_ALIVE) {
+            self.keep_alive.set_interval(seconds as u16);
         }
-        self.outbox
-            .set_window(limits.receive_maximum, limits.packet_size);
-        self.v5.limits = limits;
+        self.v5.limits.set(properties);
+        let in_flight = properties.number(id::RECEIVE_MAXIMUM);
+        let packet_size = properties.number(id::MAXIMUM_PACKET_SIZE);
+        self.outbox.set_window(
+            in_flight.map_or(u16::MAX, |maximum| maximum as u16),
+            packet_size.map_or(usize::MAX, |size| size as usize),
+        );
         Ok(())
     }
 
@@ -340,14 +312,13 @@ impl Session<'_> {
         {
             return Err(QueueError::Invalid);
         }
-        let content = properties::content_length(properties, Carrier::LEAVING);
-        let content = content.ok_or(QueueError::Invalid)?;
-        let remaining = match (is_plain, content) {
-            (true, _) => 0,
-            (_, 0) => 1,
-            _ => 1 + varint_length(content) + content,
+        let mut count = Writer::new(&mut []);
+        let written = count.properties(properties, &[], Carrier::LEAVING);
+        written.ok_or(QueueError::Invalid)?;
+        let remaining = match properties {
+            [] => !is_plain as usize,
+            _ => 1 + count.length(),
         };
-        self.check_size(remaining)?;
         if self.outbox.is_streaming() {
             self.closed();
             return Ok(());
@@ -356,8 +327,8 @@ impl Session<'_> {
         self.outbox.reserve_last(remaining)?;
         let mut writer = self.outbox.push(first::DISCONNECT, remaining);
         writer.u8(reason.0);
-        writer.varint(content);
-        properties::write_content(&mut writer, properties);
+        // They were checked when they were counted; none at all are left out.
+        let _ = writer.properties(properties, &[], Carrier::LEAVING);
         self.outbox.pass_barrier();
         self.state = State::Disconnecting;
         Ok(())

@@ -36,30 +36,47 @@ impl Carrier {
     }
 }
 
-/// How a value stands on the wire (section 1.5).
+/// How a value stands on the wire (section 1.5), and what it may be.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wire {
-    Byte,
+pub(super) enum Form {
+    /// One byte, 0 or 1.
+    Switch,
     TwoBytes,
     FourBytes,
+    /// Of two bytes, not 0.
+    Count,
+    /// Of four bytes, not 0.
+    LargeCount,
+    /// A variable byte integer, not 0.
     Variable,
     Text,
+    /// A text that is a topic name.
+    Topic,
     Binary,
+    /// Two texts.
     Pair,
 }
 
 /// What the standard says of a property (table 2-4).
 pub(super) struct Rule {
     pub identifier: u8,
-    pub wire: Wire,
+    pub form: Form,
     pub carriers: Carrier,
-    /// The packets in which it may stand more than once.
-    pub repeats: Carrier,
+}
+
+impl Rule {
+    /// Whether the property may stand more than once in such a packet.
+    pub fn repeats(&self, carrier: Carrier) -> bool {
+        match self.identifier {
+            id::USER_PROPERTY => true,
+            id::SUBSCRIPTION_IDENTIFIER => carrier == Carrier::MESSAGE,
+            _ => false,
+        }
+    }
 }
 
 pub(super) const RULES: [Rule; 27] = {
     use Carrier as C;
-    const NEVER: Carrier = Carrier(0);
     const CONTENT: Carrier = C::PUBLISH.or(C::MESSAGE).or(C::WILL);
     const BOTH: Carrier = C::CONNECT.or(C::CONNACK);
     const REASON: Carrier = C::CONNACK
@@ -67,92 +84,60 @@ pub(super) const RULES: [Rule; 27] = {
         .or(C::LEAVING)
         .or(C::DISCONNECT)
         .or(C::AUTH);
-    const fn rule(identifier: u8, wire: Wire, carriers: Carrier, repeats: Carrier) -> Rule {
+    const fn rule(identifier: u8, form: Form, carriers: Carrier) -> Rule {
         Rule {
             identifier,
-            wire,
+            form,
             carriers,
-            repeats,
         }
     }
     [
-        rule(id::PAYLOAD_FORMAT_INDICATOR, Wire::Byte, CONTENT, NEVER),
-        rule(id::MESSAGE_EXPIRY_INTERVAL, Wire::FourBytes, CONTENT, NEVER),
-        rule(id::CONTENT_TYPE, Wire::Text, CONTENT, NEVER),
-        rule(id::RESPONSE_TOPIC, Wire::Text, CONTENT, NEVER),
-        rule(id::CORRELATION_DATA, Wire::Binary, CONTENT, NEVER),
+        rule(id::PAYLOAD_FORMAT_INDICATOR, Form::Switch, CONTENT),
+        rule(id::MESSAGE_EXPIRY_INTERVAL, Form::FourBytes, CONTENT),
+        rule(id::CONTENT_TYPE, Form::Text, CONTENT),
+        rule(id::RESPONSE_TOPIC, Form::Topic, CONTENT),
+        rule(id::CORRELATION_DATA, Form::Binary, CONTENT),
         rule(
             id::SUBSCRIPTION_IDENTIFIER,
-            Wire::Variable,
+            Form::Variable,
             C::MESSAGE.or(C::SUBSCRIBE),
-            C::MESSAGE,
         ),
         rule(
             id::SESSION_EXPIRY_INTERVAL,
-            Wire::FourBytes,
+            Form::FourBytes,
             BOTH.or(C::LEAVING),
-            NEVER,
         ),
-        rule(
-            id::ASSIGNED_CLIENT_IDENTIFIER,
-            Wire::Text,
-            C::CONNACK,
-            NEVER,
-        ),
-        rule(id::SERVER_KEEP_ALIVE, Wire::TwoBytes, C::CONNACK, NEVER),
-        rule(
-            id::AUTHENTICATION_METHOD,
-            Wire::Text,
-            BOTH.or(C::AUTH),
-            NEVER,
-        ),
-        rule(
-            id::AUTHENTICATION_DATA,
-            Wire::Binary,
-            BOTH.or(C::AUTH),
-            NEVER,
-        ),
-        rule(
-            id::REQUEST_PROBLEM_INFORMATION,
-            Wire::Byte,
-            C::CONNECT,
-            NEVER,
-        ),
-        rule(id::WILL_DELAY_INTERVAL, Wire::FourBytes, C::WILL, NEVER),
-        rule(
-            id::REQUEST_RESPONSE_INFORMATION,
-            Wire::Byte,
-            C::CONNECT,
-            NEVER,
-        ),
-        rule(id::RESPONSE_INFORMATION, Wire::Text, C::CONNACK, NEVER),
+        rule(id::ASSIGNED_CLIENT_IDENTIFIER, Form::Text, C::CONNACK),
+        rule(id::SERVER_KEEP_ALIVE, Form::TwoBytes, C::CONNACK),
+        rule(id::AUTHENTICATION_METHOD, Form::Text, BOTH.or(C::AUTH)),
+        rule(id::AUTHENTICATION_DATA, Form::Binary, BOTH.or(C::AUTH)),
+        rule(id::REQUEST_PROBLEM_INFORMATION, Form::Switch, C::CONNECT),
+        rule(id::WILL_DELAY_INTERVAL, Form::FourBytes, C::WILL),
+        rule(id::REQUEST_RESPONSE_INFORMATION, Form::Switch, C::CONNECT),
+        rule(id::RESPONSE_INFORMATION, Form::Text, C::CONNACK),
         rule(
             id::SERVER_REFERENCE,
-            Wire::Text,
+            Form::Text,
             C::CONNACK.or(C::DISCONNECT),
-            NEVER,
         ),
-        rule(id::REASON_STRING, Wire::Text, REASON, NEVER),
-        rule(id::RECEIVE_MAXIMUM, Wire::TwoBytes, BOTH, NEVER),
-        rule(id::TOPIC_ALIAS_MAXIMUM, Wire::TwoBytes, BOTH, NEVER),
-        rule(
-            id::TOPIC_ALIAS,
-            Wire::TwoBytes,
-            C::PUBLISH.or(C::MESSAGE),
-            NEVER,
-        ),
-        rule(id::MAXIMUM_QOS, Wire::Byte, C::CONNACK, NEVER),
-        rule(id::RETAIN_AVAILABLE, Wire::Byte, C::CONNACK, NEVER),
-        rule(id::USER_PROPERTY, Wire::Pair, C::EVERY, C::EVERY),
-        rule(id::MAXIMUM_PACKET_SIZE, Wire::FourBytes, BOTH, NEVER),
-        rule(id::WILDCARD_SUBSCRIPTION, Wire::Byte, C::CONNACK, NEVER),
-        rule(id::SUBSCRIPTION_IDENTIFIERS, Wire::Byte, C::CONNACK, NEVER),
-        rule(id::SHARED_SUBSCRIPTION, Wire::Byte, C::CONNACK, NEVER),
+        rule(id::REASON_STRING, Form::Text, REASON),
+        rule(id::RECEIVE_MAXIMUM, Form::Count, BOTH),
+        rule(id::TOPIC_ALIAS_MAXIMUM, Form::TwoBytes, BOTH),
+        // An alias of 0 has a reason code of its own, which the session knows.
+        rule(id::TOPIC_ALIAS, Form::TwoBytes, C::PUBLISH.or(C::MESSAGE)),
+        // Of QoS 2 nothing is said.
+        rule(id::MAXIMUM_QOS, Form::Switch, C::CONNACK),
+        rule(id::RETAIN_AVAILABLE, Form::Switch, C::CONNACK),
+        rule(id::USER_PROPERTY, Form::Pair, C::EVERY),
+        rule(id::MAXIMUM_PACKET_SIZE, Form::LargeCount, BOTH),
+        rule(id::WILDCARD_SUBSCRIPTION, Form::Switch, C::CONNACK),
+        rule(id::SUBSCRIPTION_IDENTIFIERS, Form::Switch, C::CONNACK),
+        rule(id::SHARED_SUBSCRIPTION, Form::Switch, C::CONNACK),
     ]
 };
 
 /// Property identifiers.
-pub(super) mod id {
+pub(crate) mod id {
     pub const PAYLOAD_FORMAT_INDICATOR: u8 = 0x01;
     pub const MESSAGE_EXPIRY_INTERVAL: u8 = 0x02;
     pub const CONTENT_TYPE: u8 = 0x03;

@@ -1,8 +1,9 @@
 //! Properties as bytes (MQTT 5, sections 1.5 and 2.2.2).
 
 use super::Property;
-use super::table::{Carrier, RULES, Rule, Wire};
-use crate::packet::{MAX_REMAINING, ProtocolError, Reader, Writer, varint_length};
+use super::table::{Carrier, Form, RULES, Rule};
+use crate::packet::{MAX_REMAINING, ProtocolError, Reader, Writer};
+use crate::topic::{TopicName, is_text};
 
 /// The properties of a packet that was received, checked and in their order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,151 +26,156 @@ impl<'a> Properties<'a> {
     /// Each property, as the packet has them.
     pub fn iter(&self) -> impl Iterator<Item = Property<'a>> + Clone + use<'a> {
         let mut reader = Reader(self.0);
-        core::iter::from_fn(move || {
-            let (_, property) = read(&mut reader, Carrier::EVERY).ok()?;
-            Some(property)
-        })
+        core::iter::from_fn(move || Property::new(&Raw::read(&mut reader)?))
+    }
+
+    /// The number that the first property with this identifier has, 0 if it is none of those that
+    /// hold one; `None` if there is no such property.
+    pub(crate) fn number(self, identifier: u8) -> Option<u32> {
+        let mut reader = Reader(self.0);
+        loop {
+            let raw = Raw::read(&mut reader)?;
+            if raw.rule.identifier == identifier {
+                return Some(raw.number);
+            }
+        }
     }
 }
 
 /// Whether a packet of the server may carry this block of properties, which is without its length.
 pub(crate) fn check(block: &[u8], carrier: Carrier) -> Result<(), ProtocolError> {
     let mut reader = Reader(block);
-    let mut seen = Seen(0);
+    let mut seen = 0;
     while let Some(&identifier) = reader.0.first() {
-        let (rule, _) = read(&mut reader, carrier)?;
-        if !seen.is_right(rule, carrier) {
-            return Err(ProtocolError::PropertyValue(identifier));
-        }
+        let Some(raw) = Raw::read(&mut reader) else {
+            return Err(ProtocolError::Property(identifier));
+        };
+        raw.check(carrier, &mut seen)?;
     }
     Ok(())
 }
 
-/// Bytes of these properties, without the length that stands before them; `None` if this packet
-/// may not carry one of them, or not so often, or not with this value.
-pub(crate) fn content_length(properties: &[Property<'_>], carrier: Carrier) -> Option<usize> {
-    let mut length = 0;
-    let mut seen = Seen(0);
-    for property in properties {
-        let (identifier, value) = property.parts();
-        let rule = rule(identifier)?;
-        if !carrier.is_in(rule.carriers) || !seen.is_right(rule, carrier) {
-            return None;
-        }
-        Property::from_parts(identifier, value)?;
-        length += 1 + value.length(rule.wire)?;
-    }
-    (length <= MAX_REMAINING).then_some(length)
-}
-
-/// Writes properties, without the length that stands before them.
-pub(crate) fn write_content(writer: &mut Writer<'_>, properties: &[Property<'_>]) {
-    for property in properties {
-        let (identifier, value) = property.parts();
-        if let Some(rule) = rule(identifier) {
-            writer.u8(identifier);
-            value.write(rule.wire, writer);
-        }
-    }
-}
-
-fn rule(identifier: u8) -> Option<&'static Rule> {
-    RULES.iter().find(|rule| rule.identifier == identifier)
-}
-
-/// Properties that a packet had so far, a bit each.
-struct Seen(u64);
-
-impl Seen {
-    /// Notes one more; `false` if it may not stand twice, and does.
-    fn is_right(&mut self, rule: &Rule, carrier: Carrier) -> bool {
-        let bit = 1 << (rule.identifier & 0x3f);
-        let is_new = self.0 & bit == 0;
-        self.0 |= bit;
-        is_new || carrier.is_in(rule.repeats)
-    }
-}
-
-/// Reads one property of such a packet.
-fn read<'a>(
-    reader: &mut Reader<'a>,
+/// Writes properties, without the length that stands before them; `None` if this packet may not
+/// carry one of them, or not so often, or not with this value.
+pub(crate) fn write(
+    writer: &mut Writer<'_>,
+    properties: &[Property<'_>],
     carrier: Carrier,
-) -> Result<(&'static Rule, Property<'a>), ProtocolError> {
-    // An identifier is a variable byte integer, of one byte for all there are.
-    let identifier = reader.u8().ok_or(ProtocolError::Length)?;
-    let malformed = ProtocolError::Property(identifier);
-    let rule = rule(identifier)
-        .filter(|rule| carrier.is_in(rule.carriers))
-        .ok_or(malformed)?;
-    let value = Value::read(rule.wire, reader).ok_or(malformed)?;
-    let property =
-        Property::from_parts(identifier, value).ok_or(ProtocolError::PropertyValue(identifier))?;
-    Ok((rule, property))
+) -> Option<()> {
+    let mut seen = 0;
+    for property in properties {
+        let raw = property.raw()?;
+        raw.check(carrier, &mut seen).ok()?;
+        raw.write(writer);
+    }
+    Some(())
 }
 
-/// A value on its way between a property and the wire.
-#[derive(Clone, Copy)]
-pub(super) enum Value<'a> {
-    Number(u32),
-    Binary(&'a [u8]),
-    Text(&'a str),
-    Pair(&'a str, &'a str),
+/// A property as it stands on the wire: one rule, and the same parts for all.
+pub(super) struct Raw<'a> {
+    rule: &'static Rule,
+    /// Its rule alone, among the bits of all rules.
+    bit: u32,
+    pub number: u32,
+    /// A text, binary data, or the name of a pair.
+    pub bytes: &'a [u8],
+    /// The value of a pair.
+    pub value: &'a [u8],
 }
 
-impl<'a> Value<'a> {
-    /// `None` if there is less than that, or it is not of this form.
-    fn read(wire: Wire, reader: &mut Reader<'a>) -> Option<Self> {
-        Some(match wire {
-            Wire::Byte => Value::Number(reader.u8()?.into()),
-            Wire::TwoBytes => Value::Number(reader.u16()?.into()),
-            Wire::FourBytes => {
-                let high = reader.u16()? as u32;
-                Value::Number(high << 16 | reader.u16()? as u32)
-            }
-            Wire::Variable => Value::Number(reader.varint()? as u32),
-            Wire::Binary => Value::Binary(reader.field()?),
-            Wire::Text => Value::Text(reader.text()?),
-            Wire::Pair => Value::Pair(reader.text()?, reader.text()?),
+impl<'a> Raw<'a> {
+    /// The property with this identifier, of which all else is still to be told; `None` if there is
+    /// no such property.
+    pub fn new(identifier: u8) -> Option<Self> {
+        let place = RULES
+            .iter()
+            .position(|rule| rule.identifier == identifier)?;
+        Some(Raw {
+            rule: RULES.get(place)?,
+            bit: 1 << place,
+            number: 0,
+            bytes: &[],
+            value: &[],
         })
     }
 
-    /// Bytes on the wire; `None` if there is no form for it.
-    fn length(&self, wire: Wire) -> Option<usize> {
-        let text = |text: &str| {
-            let fits = text.len() <= u16::MAX as usize && !text.bytes().any(|byte| byte == 0);
-            fits.then_some(2 + text.len())
-        };
-        match (*self, wire) {
-            (Value::Number(_), Wire::Byte) => Some(1),
-            (Value::Number(_), Wire::TwoBytes) => Some(2),
-            (Value::Number(_), Wire::FourBytes) => Some(4),
-            (Value::Number(number), _) => {
-                let number = number as usize;
-                (number <= MAX_REMAINING).then_some(varint_length(number))
+    pub fn identifier(&self) -> u8 {
+        self.rule.identifier
+    }
+
+    /// `None` if it is not whole, or there is no such property.
+    fn read(reader: &mut Reader<'a>) -> Option<Self> {
+        // An identifier is a variable byte integer, of one byte for all there are.
+        let mut raw = Raw::new(reader.u8()?)?;
+        match raw.rule.form {
+            Form::Variable => raw.number = reader.varint()? as u32,
+            Form::Text | Form::Topic | Form::Binary => raw.bytes = reader.field()?,
+            Form::Pair => {
+                raw.bytes = reader.field()?;
+                raw.value = reader.field()?;
             }
-            (Value::Binary(bytes), _) => {
-                (bytes.len() <= u16::MAX as usize).then_some(2 + bytes.len())
+            form => {
+                for _ in 0..form.width() {
+                    raw.number = raw.number << 8 | reader.u8()? as u32;
+                }
             }
-            (Value::Text(value), _) => text(value),
-            (Value::Pair(name, value), _) => Some(text(name)? + text(value)?),
+        }
+        Some(raw)
+    }
+
+    fn write(&self, writer: &mut Writer<'_>) {
+        writer.u8(self.rule.identifier);
+        match self.rule.form {
+            Form::Variable => writer.varint(self.number as usize),
+            Form::Text | Form::Topic | Form::Binary => writer.field(self.bytes),
+            Form::Pair => {
+                writer.field(self.bytes);
+                writer.field(self.value);
+            }
+            form => {
+                for place in (0..form.width()).rev() {
+                    writer.u8((self.number >> (8 * place)) as u8);
+                }
+            }
         }
     }
 
-    fn write(&self, wire: Wire, writer: &mut Writer<'_>) {
-        match (*self, wire) {
-            (Value::Number(number), Wire::Byte) => writer.u8(number as u8),
-            (Value::Number(number), Wire::TwoBytes) => writer.u16(number as u16),
-            (Value::Number(number), Wire::FourBytes) => {
-                writer.u16((number >> 16) as u16);
-                writer.u16(number as u16);
-            }
-            (Value::Number(number), _) => writer.varint(number as usize),
-            (Value::Binary(bytes), _) => writer.field(bytes),
-            (Value::Text(text), _) => writer.field(text.as_bytes()),
-            (Value::Pair(name, value), _) => {
-                writer.field(name.as_bytes());
-                writer.field(value.as_bytes());
-            }
+    /// Refuses a property that such a packet may not carry, or not with this value, or not once more:
+    /// those it had so far are `seen`.
+    fn check(&self, carrier: Carrier, seen: &mut u32) -> Result<(), ProtocolError> {
+        let Rule {
+            identifier,
+            form,
+            carriers,
+        } = *self.rule;
+        let is_text = form == Form::Binary || is_text(self.bytes) && is_text(self.value);
+        if !is_text || !carrier.is_in(carriers) {
+            return Err(ProtocolError::Property(identifier));
+        }
+        let fits = |bytes: &[u8]| bytes.len() <= u16::MAX as usize;
+        let is_right = match form {
+            Form::Switch => self.number <= 1,
+            Form::Count | Form::LargeCount => self.number > 0,
+            Form::Variable => (1..=MAX_REMAINING as u32).contains(&self.number),
+            Form::Topic => TopicName::from_bytes(self.bytes).is_some(),
+            _ => true,
+        };
+        let is_new = *seen & self.bit == 0 || self.rule.repeats(carrier);
+        *seen |= self.bit;
+        match is_right && is_new && fits(self.bytes) && fits(self.value) {
+            true => Ok(()),
+            false => Err(ProtocolError::PropertyValue(identifier)),
+        }
+    }
+}
+
+impl Form {
+    /// Bytes of a number.
+    fn width(self) -> u32 {
+        match self {
+            Form::Switch => 1,
+            Form::TwoBytes | Form::Count => 2,
+            _ => 4,
         }
     }
 }
