@@ -261,6 +261,14 @@ impl Component {
     }
 }
 
+/// Writes the message of discovery, as the device `id` announces itself with these settings.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write_announcement(id: &DeviceId, settings: &Settings, out: &mut dyn Write) -> fmt::Result {
+    Discovery { id, settings }.write(out)
+}
+
 /// The message of discovery. It is larger than a send buffer, so that it is made in pieces.
 pub(crate) struct Discovery<'a> {
     pub id: &'a DeviceId,

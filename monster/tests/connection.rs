@@ -374,7 +374,7 @@ fn with_a_kept_session_outage_after_outage_does_not_clog_the_device() {
 fn each_packet_is_sent_in_one_piece() {
     let mut bench = Bench::new(&[]);
     bench.connect();
-    // CONNECT; SUBSCRIBE; then the heartbeat and all states together.
+    // CONNECT; SUBSCRIBE; then the heartbeat, no more Home Assistant, and all states together.
     let sent: Vec<usize> = bench
         .steps
         .iter()
@@ -383,5 +383,5 @@ fn each_packet_is_sent_in_one_piece() {
             Step::Output(_) => None,
         })
         .collect();
-    assert_eq!(sent, [1, 1, 4]);
+    assert_eq!(sent, [1, 1, 5]);
 }

@@ -129,6 +129,22 @@ fn its_status_is_listened_to_under_the_prefix_of_the_settings() {
 }
 
 #[test]
+fn what_was_announced_before_is_cleared_once_when_home_assistant_is_switched_off() {
+    let mut bench = Bench::new(&[("homeassistant.enabled", "false"), TREE]);
+    bench.connect();
+    let published = bench.published();
+    let cleared = announcements(&published);
+    assert_eq!(cleared.len(), 1, "{published:?}");
+    assert_eq!(cleared[0].topic, CONFIG);
+    assert!(cleared[0].retain && cleared[0].payload.is_empty());
+    assert_eq!(cleared[0].qos, QoS::AtLeastOnce);
+    bench.cut();
+    bench.wait_for_attempt();
+    bench.connect();
+    assert!(announcements(&bench.published()).is_empty());
+}
+
+#[test]
 fn nothing_is_said_to_home_assistant_when_it_is_switched_off() {
     for off in [
         ("homeassistant.enabled", "false"),
@@ -141,6 +157,9 @@ fn nothing_is_said_to_home_assistant_when_it_is_switched_off() {
         let about = |topic: &str| topic.starts_with("homeassistant");
         assert!(!subscribe.filters.iter().any(|it| about(&it.path)));
         bench.suback(&subscribe);
+        let first = bench.published();
+        let cleared = first.iter().filter(|it| about(&it.topic));
+        assert!(cleared.into_iter().all(|it| it.payload.is_empty()));
         bench.publish("homeassistant/status", b"online");
         bench.pass(10_000);
         assert!(!bench.published().iter().any(|it| about(&it.topic)));

@@ -69,14 +69,17 @@ fn once_subscribed_every_state_is_told_retained_and_with_qos_1() {
         [
             ("a1b2c3After", QoS::AtMostOnce, false),
             ("monster/a1b2c3/status", QoS::AtLeastOnce, true),
+            // The bench's settings are without Home Assistant.
+            ("homeassistant/device/a1b2c3/config", QoS::AtLeastOnce, true),
             ("monster/a1b2c3/switch/0", QoS::AtLeastOnce, true),
             ("monster/a1b2c3/diag", QoS::AtLeastOnce, true),
         ]
     );
     assert_eq!(&said[1].payload[..], b"online");
-    assert_eq!(&said[2].payload[..], b"on");
+    assert_eq!(&said[2].payload[..], b"");
+    assert_eq!(&said[3].payload[..], b"on");
     assert_eq!(
-        &said[3].payload[..],
+        &said[4].payload[..],
         concat!(
             r#"{"uptime":0,"reset":"power-on","boots":3,"reconnects":0,"drops":0,"#,
             r#""rejected":0,"retained_ignored":0,"ip":"192.168.1.7","version":""#,

@@ -84,7 +84,7 @@ table! {
     home_assistant:
         home_assistant_is_told_what_the_device_is,
         home_assistant_is_told_everything_again_when_it_comes_back,
-        home_assistant_is_told_nothing_when_it_is_switched_off;
+        home_assistant_forgets_the_device_when_it_is_switched_off;
     outages:
         it_is_online_within_two_seconds_of_a_killed_brokers_return,
         it_comes_back_from_a_broker_that_was_held_past_the_keep_alive,

@@ -343,9 +343,12 @@ impl Home<'_> {
         let announcement = format!("homeassistant/device/{}/config", self.id);
         match tail {
             None if topic == announcement => {
-                assert!(self.settings.structured.enabled && self.settings.homeassistant.enabled);
+                assert!(self.settings.structured.enabled);
                 assert!(publish.retain && publish.qos == mqttbytes::QoS::AtLeastOnce);
-                self.judge.heard_announcement(payload);
+                match self.settings.homeassistant.enabled {
+                    true => self.judge.heard_announcement(payload),
+                    false => assert!(payload.is_empty(), "it is not to be announced"),
+                }
             }
             None => {
                 assert_eq!(topic.strip_suffix("After"), Some(self.id.as_str()));

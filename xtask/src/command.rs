@@ -60,6 +60,12 @@ impl Task {
         self
     }
 
+    /// In this folder, rather than the root of the repository.
+    pub fn within(mut self, folder: &Path) -> Self {
+        self.0.current_dir(folder);
+        self
+    }
+
     /// Without this variable of our own environment.
     pub fn env_remove(mut self, key: &str) -> Self {
         self.0.env_remove(key);

@@ -13,7 +13,7 @@ use monster_store::{Name, Store};
 
 use crate::certificates::ForBoard;
 use crate::command::{Failed, Task, program, root};
-use crate::packages;
+use crate::packages::{self, path_text};
 use crate::record::{Record, Verdict};
 use crate::toolchain::Toolchain;
 use elf::Part;
@@ -176,25 +176,7 @@ fn image() -> Result<PathBuf, Failed> {
 
 /// Espressif's tool, in an environment of its own below `target`.
 fn esptool() -> Result<PathBuf, Failed> {
-    let environment = root().join(OUTPUT).join("esptool");
-    let tool = environment.join("bin/esptool");
-    if tool.is_file() {
-        return Ok(tool);
-    }
-    packages::install_missing(&[("python3", "python3-venv")])?;
-    let has_venv = program("python3").args(["-c", "import ensurepip"]).output();
-    if has_venv.is_err() {
-        // Debian's Python comes without; the package has no program of its own to look for.
-        packages::install_missing(&[("python3-venv", "python3-venv")])?;
-    }
-    eprintln!("installing esptool below {OUTPUT}");
-    program("python3")
-        .args(["-m", "venv", path_text(&environment)?])
-        .output()?;
-    program(path_text(&environment.join("bin/pip"))?)
-        .args(["install", "--quiet", "--disable-pip-version-check", ESPTOOL])
-        .output()?;
-    Ok(tool)
+    packages::from_pypi(ESPTOOL, "esptool", &root().join(OUTPUT).join("esptool"))
 }
 
 /// The partition of this name.
@@ -323,11 +305,6 @@ fn save(path: &Path, size: u64, ForBoard { settings, ca }: ForBoard) -> Result<(
         block_on(store.save_blob(Name::BrokerCa, &ca)).map_err(|error| advice(&error))?;
     }
     Ok(())
-}
-
-fn path_text(path: &Path) -> Result<&str, Failed> {
-    path.to_str()
-        .ok_or_else(|| wrong(path, "a path that is not UTF-8"))
 }
 
 fn wrong(path: &Path, error: impl std::fmt::Display) -> Failed {

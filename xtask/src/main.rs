@@ -5,6 +5,7 @@ mod certificates;
 mod command;
 mod conformance;
 mod esp32c3;
+mod homeassistant;
 mod lint;
 mod packages;
 mod page;
@@ -93,6 +94,9 @@ enum Task {
     /// languages, light and dark; look for what would keep somebody out. The pictures are in
     /// `console/page/tests/screenshots`.
     Page,
+    /// Give what the device tells Home Assistant to Home Assistant's own code, for every combination of settings.
+    /// The first time it is installed, from PyPI, into a small Debian if need be: that takes two minutes.
+    Homeassistant,
     /// Build the firmware of the ESP32-C3 and its image, and print what they take; fail if it grew.
     Esp32c3(esp32c3::Options),
     /// Flash an ESP32-C3 that is plugged in, and show what it says.
@@ -113,6 +117,7 @@ fn main() -> ExitCode {
         Task::Readme { write } => readme::readme(write),
         Task::Virt(options) => virt::virt(&options),
         Task::Page => page::page().map(drop),
+        Task::Homeassistant => homeassistant::homeassistant(),
         Task::Esp32c3(options) => esp32c3::esp32c3(&options),
         Task::Flash(options) => esp32c3::flash(&options),
         Task::Figures => packages::install().and_then(|()| test::figures()),

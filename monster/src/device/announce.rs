@@ -19,8 +19,13 @@ const RETAINED: [Topic; 5] = [
 ];
 
 impl Device<'_> {
-    /// Tells Home Assistant what the device is, if it is spoken to.
+    /// Tells Home Assistant what the device is, if it is spoken to. If it is not, it may have been before: what the
+    /// broker keeps of that is cleared, once, since a broker may not like the topic.
     pub(super) fn announce(&mut self) -> Result<(), NoRoom> {
+        if self.news.discovery && !self.topics.has_home_assistant() && !self.withdrawn {
+            self.keep_informed(Topic::Discovery, &[])?;
+            self.withdrawn = true;
+        }
         if self.news.discovery && self.topics.has_home_assistant() {
             if self.in_flight >= IN_FLIGHT {
                 return Err(NoRoom);

@@ -89,6 +89,8 @@ pub struct Device<'b> {
     discovery: usize,
     /// That message, until it is acknowledged.
     announced: Option<PacketIdentifier>,
+    /// What was announced before this boot, and is not to be any more, was cleared.
+    withdrawn: bool,
     /// The session has no room; nothing can be said before something was sent or received.
     blocked: bool,
 
@@ -213,6 +215,7 @@ impl<'b> Device<'b> {
             in_flight: 0,
             discovery: 0,
             announced: None,
+            withdrawn: false,
             blocked: false,
             switch: Switch::new(power_on, inverted, start.memory.switch),
             saving: false,

@@ -53,8 +53,10 @@ pub(crate) struct Topics {
     classic_in: Option<Filled>,
     classic_out: Filled,
     structured: bool,
-    /// Where Home Assistant looks, if it is spoken to.
-    prefix: Option<TopicPrefix>,
+    /// Where Home Assistant looks.
+    prefix: TopicPrefix,
+    /// Whether it is spoken to.
+    home_assistant: bool,
 }
 
 impl Topics {
@@ -65,8 +67,8 @@ impl Topics {
             classic_in: classic.enabled.then(|| classic.topic_in.fill(id)),
             classic_out: classic.topic_out.fill(id),
             structured: settings.structured.enabled,
-            prefix: (settings.structured.enabled && settings.homeassistant.enabled)
-                .then(|| settings.homeassistant.prefix.clone()),
+            prefix: settings.homeassistant.prefix.clone(),
+            home_assistant: settings.structured.enabled && settings.homeassistant.enabled,
         }
     }
 
@@ -83,8 +85,7 @@ impl Topics {
             Topic::Log => self.below("log"),
             Topic::Discovery => {
                 let mut name = TopicName::new();
-                let prefix = self.prefix.as_ref().map_or("", TopicPrefix::as_str);
-                let _ = write!(name, "{prefix}/device/{}/config", self.id);
+                let _ = write!(name, "{}/device/{}/config", self.prefix.as_str(), self.id);
                 name
             }
         }
@@ -92,15 +93,13 @@ impl Topics {
 
     /// Whether Home Assistant is spoken to.
     pub fn has_home_assistant(&self) -> bool {
-        self.prefix.is_some()
+        self.home_assistant
     }
 
     /// Whether this is the topic on which Home Assistant says that it is there.
     pub fn is_home_assistant(&self, topic: &str) -> bool {
-        self.prefix
-            .as_ref()
-            .and_then(|prefix| topic.strip_prefix(prefix.as_str()))
-            .is_some_and(|tail| tail == HOME_ASSISTANT_STATUS)
+        self.home_assistant
+            && topic.strip_prefix(self.prefix.as_str()) == Some(HOME_ASSISTANT_STATUS)
     }
 
     fn below(&self, tail: &str) -> TopicName {
@@ -153,9 +152,9 @@ impl Topics {
                 let _ = names.push(name);
             }
         }
-        if let Some(prefix) = &self.prefix {
+        if self.home_assistant {
             let mut name = TopicName::new();
-            let _ = write!(name, "{}{HOME_ASSISTANT_STATUS}", prefix.as_str());
+            let _ = write!(name, "{}{HOME_ASSISTANT_STATUS}", self.prefix.as_str());
             let _ = names.push(name);
         }
         let classic = self.classic_in().map(|name| (name, Qos::AtMostOnce));

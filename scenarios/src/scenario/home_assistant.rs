@@ -67,14 +67,22 @@ pub fn home_assistant_is_told_everything_again_when_it_comes_back(world: &World<
     before.next(&tree("/diag"), TOLD_WITHIN);
 }
 
-pub fn home_assistant_is_told_nothing_when_it_is_switched_off(world: &World<'_>) {
+pub fn home_assistant_forgets_the_device_when_it_is_switched_off(world: &World<'_>) {
     let broker = world.broker();
+    let mut observer = Observer::new(&broker, &["homeassistant/#", &tree("/diag")]);
+    // It was known before.
+    let known = r#"{"o":{"name":"Monster"}}"#;
+    Publish::new(config(), known).qos(1).retained().to(&broker);
+    assert_eq!(observer.next(&config(), SOON).text(), known);
     let options = world
         .options(&broker.url())
         .set("homeassistant.enabled", "false");
-    let mut observer = Observer::new(&broker, &["homeassistant/#", &tree("/diag")]);
     let _device = world.started_with(options);
-    observer.next(&tree("/diag"), SOON);
+    assert_eq!(observer.next(&config(), SOON).text(), "");
+    let mut late = Observer::new(&broker, &["homeassistant/#", &tree("/diag")]);
+    late.next(&tree("/diag"), SOON);
+    late.expect_none(&config(), Duration::ZERO, "announcement", |_| true);
+    // Nor is it spoken to again.
     Publish::new(BIRTH, "online").qos(1).to(&broker);
     observer.next(BIRTH, SOON);
     observer.expect_none(&config(), TOLD_WITHIN, "announcement", |_| true);
