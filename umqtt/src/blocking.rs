@@ -479,11 +479,13 @@ impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
     fn failed(&mut self, error: ClientError<T::Error>) -> ClientError<T::Error> {
         #[cfg(feature = "v5")]
         if let (Some(transport), ClientError::Session(_)) = (&mut self.transport, &error) {
-            // What the server did wrong, if it listens.
-            if !self.session.transmit().is_empty() {
-                let _ = transport.write_all(self.session.transmit());
-                let _ = transport.flush();
+            // What the server did wrong, if it listens. `write_all` panics where a write returns 0.
+            while let bytes @ [_, ..] = self.session.transmit()
+                && let Ok(count @ 1..) = transport.write(bytes)
+            {
+                self.session.transmitted(count, self.now);
             }
+            let _ = transport.flush();
         }
         self.session.closed();
         self.transport = None;

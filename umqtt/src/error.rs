@@ -249,6 +249,8 @@ pub enum ClientError<E> {
     /// The packet was not queued. MQTT 5.
     #[cfg(feature = "v5")]
     Queue(QueueError),
+    /// Another task runs the session ([`Shared::run`](crate::Shared::run)): one at a time may.
+    Running,
     /// Nothing waits for an answer under this identifier: it was answered before, or forgotten
     /// with the connection or session it belonged to.
     NotPending,
@@ -269,6 +271,7 @@ impl<E: fmt::Debug> fmt::Display for ClientError<E> {
             ClientError::Authentication => f.write_str("the server asks for an authentication"),
             #[cfg(feature = "v5")]
             ClientError::Queue(error) => error.fmt(f),
+            ClientError::Running => f.write_str("another task runs the session"),
             ClientError::NotPending => f.write_str("nothing waits under this packet identifier"),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! The tasks run on one executor thread, as embassy's do: what they share is not `Sync`.
 
-use core::cell::RefCell;
+use core::cell::{Cell, Ref, RefCell, RefMut};
 use core::convert::Infallible;
 use core::future::poll_fn;
 use core::task::{Context, Poll, Waker};
@@ -12,7 +12,7 @@ use embedded_io_async::{Read, Write};
 use crate::asynch::{FAREWELL, first};
 use crate::backlog::Backlog;
 use crate::clock::Timer;
-use crate::error::{ClientError, Error, NotConnected, PublishError};
+use crate::error::{ClientError, NotConnected, PublishError};
 use crate::packet::PacketIdentifier;
 use crate::packet::connect::Connect;
 use crate::packet::publish::Publish;
@@ -54,9 +54,10 @@ const WAITING: usize = 8;
 pub struct Shared<'b, C> {
     session: RefCell<Session<'b>>,
     clock: C,
+    is_running: Cell<bool>,
     /// The task that runs the session.
-    runner: RefCell<Option<Waker>>,
-    publishers: RefCell<[Option<Waker>; WAITING]>,
+    runner: Cell<Option<Waker>>,
+    publishers: [Cell<Option<Waker>>; WAITING],
 }
 
 /// What the running task is woken by.
@@ -72,8 +73,9 @@ impl<'b, C: Timer> Shared<'b, C> {
         Shared {
             session: RefCell::new(Session::new(receive, send)),
             clock,
-            runner: RefCell::new(None),
-            publishers: RefCell::new([const { None }; WAITING]),
+            is_running: Cell::new(false),
+            runner: Cell::new(None),
+            publishers: [const { Cell::new(None) }; WAITING],
         }
     }
 
@@ -81,7 +83,7 @@ impl<'b, C: Timer> Shared<'b, C> {
     /// why. What comes is read through `scratch` and handed to `on_event`, which must not use this
     /// `Shared` itself: it queues what it wants to publish for a task that does.
     ///
-    /// One task at a time may run it. Cancelling it closes the connection; what is in flight stays
+    /// One task at a time may run it: the second is told [`ClientError::Running`]. Cancelling it closes the connection; what is in flight stays
     /// for the next, as [`Session::closed`] says.
     pub async fn run<T: Read + Write>(
         &self,
@@ -90,10 +92,11 @@ impl<'b, C: Timer> Shared<'b, C> {
         scratch: &mut [u8],
         mut on_event: impl FnMut(Event<'_>),
     ) -> Result<Infallible, ClientError<T::Error>> {
+        if self.is_running.replace(true) {
+            return Err(ClientError::Running);
+        }
         let connection = Connection(self);
-        self.session
-            .borrow_mut()
-            .connect(connect, self.clock.now())?;
+        self.session_mut()?.connect(connect, self.clock.now())?;
         let (mut taken, mut filled) = (0, 0);
         loop {
             // All that is here is dealt with before more is read.
@@ -107,7 +110,7 @@ impl<'b, C: Timer> Shared<'b, C> {
                         let io = async { while let Ok(true) = self.send(&mut transport).await {} };
                         let end = self.clock.now().after(FAREWELL);
                         let _ = first(io, self.clock.wait_until(end)).await;
-                        return Err(ClientError::Session(error));
+                        return Err(error);
                     }
                 }
             }
@@ -118,7 +121,7 @@ impl<'b, C: Timer> Shared<'b, C> {
             if taken < filled {
                 continue;
             }
-            match self.wait(&mut transport, scratch).await {
+            match self.wait(&mut transport, scratch).await? {
                 Turn::Read(Ok(0)) => break,
                 Turn::Read(Ok(count)) => (taken, filled) = (0, count),
                 Turn::Read(Err(error)) => return Err(ClientError::Transport(error)),
@@ -131,8 +134,12 @@ impl<'b, C: Timer> Shared<'b, C> {
 
     /// Deals with what was received, then receives these bytes, as many as there is room for; returns
     /// how many.
-    fn take_in(&self, bytes: &[u8], on_event: &mut impl FnMut(Event<'_>)) -> Result<usize, Error> {
-        let mut session = self.session.borrow_mut();
+    fn take_in<E>(
+        &self,
+        bytes: &[u8],
+        on_event: &mut impl FnMut(Event<'_>),
+    ) -> Result<usize, ClientError<E>> {
+        let mut session = self.session_mut()?;
         let now = self.clock.now();
         while let Some(event) = session.poll(now)? {
             on_event(event);
@@ -153,7 +160,7 @@ impl<'b, C: Timer> Shared<'b, C> {
     )]
     async fn send<T: Write>(&self, transport: &mut T) -> Result<bool, ClientError<T::Error>> {
         let written = {
-            let session = self.session.borrow();
+            let session = self.session()?;
             if session.transmit().is_empty() {
                 return Ok(false);
             }
@@ -163,13 +170,13 @@ impl<'b, C: Timer> Shared<'b, C> {
         let now = self.clock.now();
         match written {
             Some(Ok(0)) => return Err(ClientError::WriteZero),
-            Some(Ok(count)) => self.session.borrow_mut().transmitted(count, now),
+            Some(Ok(count)) => self.session_mut()?.transmitted(count, now),
             Some(Err(error)) => return Err(ClientError::Transport(error)),
             None => return self.expire(now),
         }
         self.wake_publishers();
-        if self.session.borrow().transmit().is_empty() {
-            let timer = self.wait_until(self.session.borrow().deadline());
+        if self.session()?.transmit().is_empty() {
+            let timer = self.wait_until(self.session()?.deadline());
             match first(transport.flush(), timer).await {
                 Some(flushed) => flushed.map_err(ClientError::Transport)?,
                 None => return self.expire(self.clock.now()),
@@ -180,8 +187,17 @@ impl<'b, C: Timer> Shared<'b, C> {
 
     /// A transport that takes nothing does not hide that the link is dead.
     fn expire<E>(&self, now: Instant) -> Result<bool, ClientError<E>> {
-        let expired = self.session.borrow_mut().expire(now);
-        expired.map(|()| true).map_err(ClientError::Session)
+        self.session_mut()?.expire(now)?;
+        Ok(true)
+    }
+
+    /// The session, for the task that runs it: nobody else keeps it while that task has its turn.
+    fn session_mut<E>(&self) -> Result<RefMut<'_, Session<'b>>, ClientError<E>> {
+        self.session.try_borrow_mut().or(Err(ClientError::Running))
+    }
+
+    fn session<E>(&self) -> Result<Ref<'_, Session<'b>>, ClientError<E>> {
+        self.session.try_borrow().or(Err(ClientError::Running))
     }
 
     async fn wait_until(&self, deadline: Option<Instant>) {
@@ -192,18 +208,22 @@ impl<'b, C: Timer> Shared<'b, C> {
     }
 
     /// Waits for bytes, for something to send, or for the session's deadline.
-    async fn wait<T: Read>(&self, transport: &mut T, scratch: &mut [u8]) -> Turn<T::Error> {
-        let deadline = self.session.borrow().deadline();
+    async fn wait<T: Read>(
+        &self,
+        transport: &mut T,
+        scratch: &mut [u8],
+    ) -> Result<Turn<T::Error>, ClientError<T::Error>> {
+        let deadline = self.session()?.deadline();
         let mut read = core::pin::pin!(transport.read(scratch));
         let mut timer = core::pin::pin!(self.wait_until(deadline));
         poll_fn(|context| {
             if let Poll::Ready(read) = read.as_mut().poll(context) {
-                return Poll::Ready(Turn::Read(read));
+                return Poll::Ready(Ok(Turn::Read(read)));
             }
-            *self.runner.borrow_mut() = Some(context.waker().clone());
+            self.runner.set(Some(context.waker().clone()));
             let due = timer.as_mut().poll(context).is_ready();
-            if due || !self.session.borrow().transmit().is_empty() {
-                return Poll::Ready(Turn::Other);
+            if due || !self.session()?.transmit().is_empty() {
+                return Poll::Ready(Ok(Turn::Other));
             }
             Poll::Pending
         })
@@ -228,7 +248,7 @@ impl<'b, C: Timer> Shared<'b, C> {
             }
         })
         .await;
-        if let Some(runner) = self.runner.borrow_mut().take() {
+        if let Some(runner) = self.runner.take() {
             runner.wake();
         }
         queued
@@ -255,7 +275,7 @@ impl<'b, C: Timer> Shared<'b, C> {
                 return self.wait_as_publisher(context);
             };
             if backlog.feed(&mut session, &mut told) > 0
-                && let Some(runner) = self.runner.borrow_mut().take()
+                && let Some(runner) = self.runner.take()
             {
                 runner.wake();
             }
@@ -296,29 +316,36 @@ impl<'b, C: Timer> Shared<'b, C> {
     /// Uses the session itself, to subscribe for instance. `None` while bytes of it are being sent.
     pub fn with_session<R>(&self, use_it: impl FnOnce(&mut Session<'b>) -> R) -> Option<R> {
         let result = use_it(&mut *self.session.try_borrow_mut().ok()?);
-        if let Some(runner) = self.runner.borrow_mut().take() {
+        if let Some(runner) = self.runner.take() {
             runner.wake();
         }
         Some(result)
     }
 
     fn wait_as_publisher<R>(&self, context: &Context<'_>) -> Poll<R> {
-        let mut publishers = self.publishers.borrow_mut();
         let waker = context.waker();
-        let known = |place: &Option<Waker>| place.as_ref().is_some_and(|it| it.will_wake(waker));
-        if !publishers.iter().any(known) {
-            match publishers.iter_mut().find(|place| place.is_none()) {
-                Some(place) => *place = Some(waker.clone()),
-                // Nobody may wait unremembered: who comes too many asks again.
-                None => waker.wake_by_ref(),
+        let mut free = None;
+        for place in &self.publishers {
+            match place.take() {
+                Some(known) if known.will_wake(waker) => {
+                    place.set(Some(known));
+                    return Poll::Pending;
+                }
+                None => free = free.or(Some(place)),
+                other => place.set(other),
             }
+        }
+        match free {
+            Some(place) => place.set(Some(waker.clone())),
+            // Nobody may wait unremembered: who comes too many asks again.
+            None => waker.wake_by_ref(),
         }
         Poll::Pending
     }
 
     fn wake_publishers(&self) {
-        for publisher in self.publishers.borrow_mut().iter_mut() {
-            if let Some(publisher) = publisher.take() {
+        for place in &self.publishers {
+            if let Some(publisher) = place.take() {
                 publisher.wake();
             }
         }
@@ -333,6 +360,7 @@ impl<C: Timer> Drop for Connection<'_, '_, C> {
         if let Ok(mut session) = self.0.session.try_borrow_mut() {
             session.closed();
         }
+        self.0.is_running.set(false);
         self.0.wake_publishers();
     }
 }

@@ -5,9 +5,10 @@ mod common;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 
 use common::VirtualClock;
 use common::wire::Executor;
@@ -36,6 +37,8 @@ struct Ends {
     pended: bool,
     /// It takes no more bytes than this, and waits for ever.
     limit: Option<usize>,
+    /// Every write returns 0.
+    is_full: bool,
     /// Something of this end was dropped.
     is_dropped: bool,
 }
@@ -84,6 +87,9 @@ impl Ends {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Option<usize> {
+        if self.is_full {
+            return Some(0);
+        }
         let room = self
             .limit
             .map_or(usize::MAX, |limit| limit - self.written.len());
@@ -220,6 +226,62 @@ fn the_server_hears_what_it_did_wrong() {
         assert_eq!(wire.written(), FAREWELL);
         assert!(wire.0.borrow().flushed == 3 && wire.0.borrow().is_dropped);
     }
+}
+
+#[test]
+fn a_transport_that_takes_no_more_bytes_is_no_reason_to_panic() {
+    let clock = VirtualClock::default();
+    let incoming = [&CONNACK[..], &WRONG].concat();
+
+    let wire = Wire::new(&clock, &incoming);
+    let mut client = blocking::Client::new(leak(), leak(), clock.clone());
+    client.connect(End(wire.clone()), &v5()).unwrap();
+    wire.0.borrow_mut().is_full = true;
+    broken(client.receive());
+    assert!(wire.0.borrow().is_dropped);
+
+    let wire = Wire::new(&clock, &incoming);
+    let mut client = asynchronous(&clock);
+    let mut executor = Executor::new(&clock, None);
+    executor
+        .run(client.connect(End(wire.clone()), &v5()))
+        .unwrap()
+        .unwrap();
+    wire.0.borrow_mut().is_full = true;
+    broken(executor.run(client.receive()).unwrap());
+    assert!(wire.0.borrow().is_dropped);
+}
+
+#[test]
+fn a_second_task_that_runs_a_shared_session_is_told_and_the_first_goes_on() {
+    let clock = VirtualClock::default();
+    let shared = umqtt::Shared::new(leak(), leak(), clock.clone());
+    let (first, second) = (Wire::new(&clock, &CONNACK), Wire::new(&clock, &CONNACK));
+    // It keeps the session borrowed while it waits to write.
+    first.0.borrow_mut().pends = true;
+    let (connect, mut scratch, mut other) = (v5(), [0; 64], [0; 64]);
+    let mut running = pin!(shared.run(End(first.clone()), &connect, &mut scratch, |_| {}));
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..20 {
+        assert!(running.as_mut().poll(&mut context).is_pending());
+        let refused = shared.run(End(second.clone()), &connect, &mut other, |_| {});
+        let refused = pin!(refused).poll(&mut context);
+        assert_eq!(refused, Poll::Ready(Err(ClientError::Running)));
+    }
+    assert!(second.written().is_empty() && !first.written().is_empty());
+    assert_eq!(shared.with_session(|it| it.is_connected()), Some(true));
+
+    first.incoming(&WRONG);
+    let ended = Poll::Ready(Err(ClientError::Session(Error::Protocol(
+        ProtocolError::NoTopic,
+    ))));
+    let mut polls = (0..20).map(|_| running.as_mut().poll(&mut context));
+    assert!(polls.any(|poll| poll == ended));
+    // And now another one may.
+    let wire = Wire::new(&clock, &[&CONNACK[..], &WRONG].concat());
+    let again = shared.run(End(wire), &connect, &mut other, |_| {});
+    let again = Executor::new(&clock, None).run(again);
+    assert_eq!(again.map(Poll::Ready), Some(ended));
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod conformance;
 mod esp32c3;
 mod homeassistant;
 mod lint;
+mod no_panic;
 mod packages;
 mod page;
 mod readme;
@@ -82,6 +83,8 @@ enum Task {
         #[arg(long)]
         write: bool,
     },
+    /// Check that in a program that uses all of the client, no way leads to the panic handler.
+    NoPanic,
     /// Check that the tables of the client's README are what `size` and `bench` wrote down.
     Readme {
         /// Make them so.
@@ -114,6 +117,7 @@ fn main() -> ExitCode {
         Task::Size(options) => size::size(options),
         Task::Bench(options) => bench::bench(options),
         Task::Conformance { write } => conformance::conformance(write),
+        Task::NoPanic => no_panic::no_panic(),
         Task::Readme { write } => readme::readme(write),
         Task::Virt(options) => virt::virt(&options),
         Task::Page => page::page().map(drop),

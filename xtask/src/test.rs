@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::command::{Failed, cargo, program};
-use crate::{bench, conformance, esp32c3, lint, packages, page, readme, size, virt};
+use crate::{bench, conformance, esp32c3, lint, no_panic, packages, page, readme, size, virt};
 
 /// Installs what is missing and runs everything.
 pub fn everything() -> Result<(), Failed> {
@@ -14,6 +14,7 @@ pub fn everything() -> Result<(), Failed> {
     lint::everything()?;
     readme::readme(false)?;
     conformance::conformance(false)?;
+    no_panic::no_panic()?;
 
     tally.count("test --workspace --exclude monster-scenarios --all-features")?;
     // The end-to-end tests start the program as a person would. They mostly wait, so there may be
