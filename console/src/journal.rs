@@ -6,10 +6,9 @@ use monster::settings::value::LogLevel;
 use umqtt::Instant;
 
 /// How many lines are kept.
-pub(crate) const LINES: usize = 24;
+pub(crate) const LINES: usize = 20;
 
 /// A line of the log.
-#[derive(Clone)]
 pub(crate) struct Line {
     pub at: Instant,
     pub level: LogLevel,
@@ -50,11 +49,11 @@ impl Journal {
     }
 
     /// The line with this number, or the oldest after it; `next` is then the number to go on with.
-    pub fn after(&self, next: &mut u64) -> Option<Line> {
+    pub fn after(&self, next: &mut u64) -> Option<&Line> {
         let oldest = self.count.saturating_sub(self.lines.len() as u64);
         let number = oldest.max(*next);
         let place = usize::try_from(number.saturating_sub(oldest)).ok()?;
-        let line = self.lines.iter().nth(place)?.clone();
+        let line = self.lines.iter().nth(place)?;
         *next = number.saturating_add(1);
         Some(line)
     }

@@ -44,5 +44,5 @@ mod webrepl;
 
 pub use changes::{CHANGES_MAX, Changes};
 pub use http::{REQUEST_BUFFER, serve};
-pub use shell::{Shell, Terminal};
+pub use shell::{Sheet, Shell, Terminal};
 pub use state::{Answer, Console, EVENT_STREAMS, Host, Origin, Request, failure};

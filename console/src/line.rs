@@ -1,19 +1,20 @@
 //! A line as a person types it: with echo, a backspace, and the lines before it.
 
-use heapless::{Deque, String, Vec};
+use heapless::{String, Vec};
 
 /// The longest line, in bytes.
 pub(crate) const LINE_MAX: usize = 320;
-/// How many lines are remembered.
+/// How many lines are remembered, and how many bytes of them.
 const HISTORY: usize = 3;
-/// The most that one byte makes to be written, in bytes.
-const ECHO_MAX: usize = LINE_MAX + 64;
+const HISTORY_BYTES: usize = 512;
+/// The most that is written in one piece, in bytes: more than one byte of a line makes to be written.
+pub(crate) const PIECE: usize = 512;
 
 /// What stands before each line: the original's own.
 pub(crate) const PROMPT: &str = ">>> ";
 
 /// What is written because of a byte.
-pub(crate) type Echo = String<ECHO_MAX>;
+pub(crate) type Echo = String<PIECE>;
 
 /// What a byte came to.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub(crate) enum Typed {
 /// The line that is being typed.
 pub(crate) struct Editor {
     line: Vec<u8, LINE_MAX>,
-    history: Deque<String<LINE_MAX>, HISTORY>,
+    history: History,
     /// Which line of the history is shown, counted back from the newest; 0 is the one being typed.
     recalled: usize,
     escape: Escape,
@@ -67,7 +68,7 @@ impl Editor {
     pub const fn new(secrecy: fn(&str) -> Secrecy) -> Self {
         Editor {
             line: Vec::new(),
-            history: Deque::new(),
+            history: History::new(),
             recalled: 0,
             escape: Escape::None,
             returned: false,
@@ -191,7 +192,7 @@ impl Editor {
     fn recall(&mut self, place: usize, echo: &mut Echo) {
         let line = match place.checked_sub(1) {
             None => "",
-            Some(back) => match self.history.iter().rev().nth(back) {
+            Some(back) => match self.history.line(back) {
                 Some(line) => line,
                 None => return,
             },
@@ -209,12 +210,9 @@ impl Editor {
             let _ = line.push_str(chunk.valid());
         }
         self.clear();
-        let is_last = self.history.back() == Some(&line);
+        let is_last = self.history.line(0) == Some(&line);
         if !line.trim().is_empty() && !is_last && (self.secrecy)(&line) == Secrecy::None {
-            if self.history.is_full() {
-                self.history.pop_front();
-            }
-            let _ = self.history.push_back(line.clone());
+            self.history.add(&line);
         }
         line
     }
@@ -226,9 +224,36 @@ impl Editor {
     }
 }
 
+/// The last lines, each with a line feed after it.
+struct History(String<HISTORY_BYTES>);
+
+impl History {
+    const fn new() -> Self {
+        History(String::new())
+    }
+
+    /// A line, counted back from the newest, which is 0.
+    fn line(&self, back: usize) -> Option<&str> {
+        self.0.lines().rev().nth(back)
+    }
+
+    fn add(&mut self, line: &str) {
+        let fits = |kept: &str| kept.len() + line.len() < HISTORY_BYTES;
+        let mut kept = self.0.as_str();
+        while !kept.is_empty() && (!fits(kept) || kept.lines().count() >= HISTORY) {
+            kept = kept.split_once('\n').map_or("", |(_, newer)| newer);
+        }
+        let forgotten = self.0.len() - kept.len();
+        drop(self.0.drain(..forgotten));
+        let _ = self.0.push_str(line);
+        let _ = self.0.push('\n');
+    }
+}
+
 #[cfg(test)]
 mod tests {
     extern crate std;
+    use std::format;
     use std::string::{String as Text, ToString};
     use std::vec::Vec as List;
 
@@ -302,6 +327,23 @@ mod tests {
             (echo.as_str(), lines),
             ("on\r\n", ["on".to_string()].into())
         );
+    }
+
+    #[test]
+    fn long_lines_push_out_older_ones() {
+        let mut editor = editor();
+        let long = "x".repeat(LINE_MAX);
+        typed(&mut editor, format!("one\rtwo\r{long}\r").as_bytes());
+        let (_, lines) = typed(&mut editor, b"\x1b[A\x1b[A\r");
+        assert_eq!(lines, ["two"]);
+        let longer = "y".repeat(LINE_MAX);
+        typed(&mut editor, format!("{longer}\r").as_bytes());
+        let (_, lines) = typed(&mut editor, &[b"\x1b[A".repeat(9), b"\r".to_vec()].concat());
+        assert_eq!(lines, ["two"]);
+        typed(&mut editor, "灯\r".as_bytes());
+        typed(&mut editor, format!("{long}\r").as_bytes());
+        let (_, lines) = typed(&mut editor, b"\x1b[A\x1b[A\r");
+        assert_eq!(lines, ["灯"]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use monster::settings::{Setting, TABLE};
 
 use crate::changes::is_secret;
 use crate::journal::Line;
-use crate::line::{Echo, Editor, PROMPT, Secrecy, Typed};
+use crate::line::{Editor, LINE_MAX, PIECE, PROMPT, Secrecy, Typed};
 use crate::state::{Console, Host, News};
 use crate::status::{Status, on_off, press_word};
 
@@ -25,8 +25,6 @@ pub trait Terminal {
     async fn write(&mut self, text: &str) -> Result<(), Self::Error>;
 }
 
-/// The most that is written in one piece, in bytes.
-const PIECE: usize = 512;
 /// Milliseconds after which a measurement that failed is told as such.
 const MEASURE_MS: u64 = 8_000;
 
@@ -44,21 +42,49 @@ factory-reset        forget everything that was set\r
 help                 this\r
 ";
 
+/// The memory of a line console: the line that is typed, those before it, and a piece of an answer.
+pub struct Sheet {
+    editor: Editor,
+    /// The line that is being obeyed.
+    line: String<LINE_MAX>,
+    piece: String<PIECE>,
+}
+
+impl Sheet {
+    /// An empty one.
+    #[allow(clippy::new_without_default, reason = "a board makes it in a static")]
+    pub const fn new() -> Self {
+        Sheet {
+            editor: Editor::new(secrecy),
+            line: String::new(),
+            piece: String::new(),
+        }
+    }
+}
+
 /// A person's line console. Feed it what is typed ([`type_in`](Self::type_in)); while nothing is, wait
 /// for [`log_waits`](Self::log_waits) too, and then [`show_log`](Self::show_log).
-pub struct Shell<'a, H> {
+pub struct Shell<'a, 's, H> {
     console: &'a Console<H>,
-    editor: Editor,
+    sheet: &'s mut Sheet,
     /// Follows the log from this line on.
     follows: Option<(News<'a>, u64)>,
 }
 
-impl<'a, H: Host> Shell<'a, H> {
+/// What a byte came to.
+enum Next {
+    Byte,
+    Prompt,
+    Line,
+}
+
+impl<'a, 's, H: Host> Shell<'a, 's, H> {
     /// A line console that nothing was typed into yet.
-    pub const fn new(console: &'a Console<H>) -> Self {
+    pub fn new(console: &'a Console<H>, sheet: &'s mut Sheet) -> Self {
+        *sheet = Sheet::new();
         Shell {
             console,
-            editor: Editor::new(secrecy),
+            sheet,
             follows: None,
         }
     }
@@ -82,17 +108,49 @@ impl<'a, H: Host> Shell<'a, H> {
         byte: u8,
         terminal: &mut T,
     ) -> Result<(), T::Error> {
-        let mut echo = Echo::new();
-        let typed = self.editor.take(byte, &mut echo);
-        if !echo.is_empty() {
-            terminal.write(&echo).await?;
+        let next = self.take(byte);
+        if !self.sheet.piece.is_empty() {
+            terminal.write(&self.sheet.piece).await?;
         }
-        match typed {
-            Typed::More => return Ok(()),
-            Typed::Interrupt => self.follows = None,
-            Typed::Line(line) => self.obey(&line, terminal).await?,
+        match next {
+            Next::Byte => return Ok(()),
+            Next::Prompt => {}
+            Next::Line => {
+                let mut out = Writer::new(terminal, &mut self.sheet.piece);
+                let obeyed = Obeying {
+                    console: self.console,
+                    follows: &mut self.follows,
+                    out: &mut out,
+                }
+                .line(&self.sheet.line)
+                .await;
+                // It may have been a secret.
+                self.sheet.line.clear();
+                obeyed?;
+            }
         }
         self.prompt(terminal).await
+    }
+
+    /// Takes a byte; what it makes to be written is the piece then.
+    fn take(&mut self, byte: u8) -> Next {
+        let Sheet {
+            editor,
+            line,
+            piece,
+        } = &mut *self.sheet;
+        piece.clear();
+        match editor.take(byte, piece) {
+            Typed::More => Next::Byte,
+            Typed::Interrupt => {
+                self.follows = None;
+                Next::Prompt
+            }
+            Typed::Line(whole) => {
+                *line = whole;
+                Next::Line
+            }
+        }
     }
 
     /// Waits until there are lines of the log to be shown: for ever, unless somebody said `log on`.
@@ -117,187 +175,199 @@ impl<'a, H: Host> Shell<'a, H> {
         let Some((_, next)) = &mut self.follows else {
             return Ok(());
         };
-        let mut out = Writer::new(terminal);
-        out.write(format_args!("\r\x1b[K")).await?;
-        while let Some(line) = self.console.log_after(next) {
-            out.write(format_args!("{}", Shown(&line))).await?;
-        }
+        let mut out = Writer::new(terminal, &mut self.sheet.piece);
+        out.write("\r\x1b[K").await?;
+        log(self.console, next, &mut out).await?;
         out.finish().await?;
         self.prompt(terminal).await
     }
+}
 
-    async fn obey<T: Terminal>(&mut self, line: &str, terminal: &mut T) -> Result<(), T::Error> {
-        let mut out = Writer::new(terminal);
+/// A line that is being obeyed.
+struct Obeying<'a, 'o, 't, H, T> {
+    console: &'a Console<H>,
+    follows: &'o mut Option<(News<'a>, u64)>,
+    out: &'o mut Writer<'t, T>,
+}
+
+impl<H: Host, T: Terminal> Obeying<'_, '_, '_, H, T> {
+    async fn line(mut self, line: &str) -> Result<(), T::Error> {
         let line = line.trim();
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         let rest = rest.trim();
         match (word, rest) {
             ("", _) => {}
-            ("help" | "?", _) => out.write(format_args!("{HELP}")).await?,
-            ("status", "") => self.status(&mut out).await?,
+            ("help" | "?", _) => self.out.terminal.write(HELP).await?,
+            ("status", "") => self.status().await?,
             ("get", "") => {
                 for setting in shown_settings() {
-                    self.get(setting, &mut out).await?;
+                    self.get(setting).await?;
                 }
             }
-            ("get", key) => match shown_settings().find(|setting| setting.key() == key) {
-                Some(setting) => {
-                    self.get(setting, &mut out).await?;
-                    let (meaning, allowed) = (setting.meaning(), setting.allowed());
-                    out.write(format_args!("{meaning}\r\nallowed: {allowed}\r\n"))
-                        .await?;
-                }
-                None => {
-                    let refusal = self.console.change(|changes| changes.add(key, "")).await;
-                    let error = refusal.err();
-                    let error = error
-                        .as_ref()
-                        .map_or("there is no such setting", |e| &e.error);
-                    out.write(format_args!("{error}\r\n")).await?;
-                }
-            },
-            ("set", pair) => self.set(pair, &mut out).await?,
-            ("log", "") => self.log(&mut out).await?,
-            ("log", "on") => self.follow(&mut out).await?,
-            ("log", "off") => self.follows = None,
+            ("get", key) => self.explain(key).await?,
+            ("set", pair) => self.set(pair).await?,
+            ("log", "") => log(self.console, &mut 0, self.out).await?,
+            ("log", "on") => self.follow().await?,
+            ("log", "off") => *self.follows = None,
             ("factory-reset", "") => {
-                out.write(format_args!(
-                    "this forgets every setting and all that is stored; to do it: factory-reset yes\r\n"
-                ))
-                .await?;
+                self.out
+                    .write(
+                        "this forgets every setting and all that is stored; to do it: \
+                         factory-reset yes\r\n",
+                    )
+                    .await?;
             }
-            ("factory-reset", "yes") => self.command("factory-reset", &mut out).await?,
-            ("th", "") => self.measure(&mut out).await?,
-            _ => self.command(line, &mut out).await?,
+            ("factory-reset", "yes") => self.command("factory-reset").await?,
+            ("th", "") => self.measure().await?,
+            _ => self.command(line).await?,
         }
-        out.finish().await
+        self.out.finish().await
     }
 
-    async fn command<T: Terminal>(
-        &mut self,
-        line: &str,
-        out: &mut Writer<'_, T>,
-    ) -> Result<(), T::Error> {
+    async fn command(&mut self, line: &str) -> Result<(), T::Error> {
         let command = match LocalCommand::parse(line) {
             Ok(command) => command,
             Err(error) if line.starts_with("pulse") => {
-                return out.write(format_args!("{error}\r\n")).await;
+                return self.out.write(format_args!("{error}\r\n")).await;
             }
             Err(_) => {
-                return out
-                    .write(format_args!(
-                        "there is no such command; help lists them\r\n"
-                    ))
-                    .await;
+                let unknown = "there is no such command; help lists them\r\n";
+                return self.out.write(unknown).await;
             }
         };
-        match (self.console.command(command).await, command) {
-            (Err(error), _) => out.write(format_args!("{error}\r\n")).await,
-            (Ok(on), LocalCommand::Switch(_)) => {
-                out.write(format_args!("{}\r\n", on_off(on))).await
-            }
-            (Ok(_), _) => out.write(format_args!("ok\r\n")).await,
-        }
+        let said = match (self.console.command(command).await, command) {
+            (Err(error), _) => self.out.add(format_args!("{error}\r\n")),
+            (Ok(on), LocalCommand::Switch(_)) => self.out.add(format_args!("{}\r\n", on_off(on))),
+            (Ok(_), _) => self.out.add("ok\r\n"),
+        };
+        debug_assert!(said, "an answer fits an empty piece");
+        Ok(())
     }
 
-    async fn measure<T: Terminal>(&mut self, out: &mut Writer<'_, T>) -> Result<(), T::Error> {
+    async fn measure(&mut self) -> Result<(), T::Error> {
         if let Err(error) = self.console.command(LocalCommand::Measure).await {
-            return out.write(format_args!("{error}\r\n")).await;
+            return self.out.write(format_args!("{error}\r\n")).await;
         }
         let asked = self.console.now();
         let Some(mut news) = self.console.news() else {
-            return out
-                .write(format_args!("too many wait already; try again\r\n"))
-                .await;
+            let many = "too many wait already; try again\r\n";
+            return self.out.write(many).await;
         };
         loop {
             let answer = self
                 .console
                 .status(|status, _| Climate::of(status, asked.as_millis()));
             match answer.flatten() {
-                Some(climate) => return out.write(format_args!("{climate}\r\n")).await,
+                Some(climate) => return self.out.write(format_args!("{climate}\r\n")).await,
                 None => news.changed().await,
             }
         }
     }
 
-    async fn status<T: Terminal>(&mut self, out: &mut Writer<'_, T>) -> Result<(), T::Error> {
-        let mut text = String::<PIECE>::new();
+    async fn status(&mut self) -> Result<(), T::Error> {
+        self.out.finish().await?;
+        let out = &mut *self.out;
         let told = self.console.status(|status, about| {
-            let _ = write!(
-                text,
+            out.add(format_args!(
                 "Monster {} on {}, id {}\r\n{}",
                 env!("CARGO_PKG_VERSION"),
                 about.board,
                 about.id,
                 Told(status)
-            );
+            ))
         });
-        match told {
-            Some(()) => out.write(format_args!("{text}")).await,
-            None => {
-                out.write(format_args!("the device has not started yet\r\n"))
-                    .await
-            }
-        }
-    }
-
-    async fn get<T: Terminal>(
-        &mut self,
-        setting: &Setting,
-        out: &mut Writer<'_, T>,
-    ) -> Result<(), T::Error> {
-        let mut text = String::<PIECE>::new();
-        self.console.settings(|settings| {
-            let _ = write!(text, "{} = {}", setting.key(), setting.show(settings));
-        });
-        out.write(format_args!("{text}\r\n")).await
-    }
-
-    async fn set<T: Terminal>(
-        &mut self,
-        pair: &str,
-        out: &mut Writer<'_, T>,
-    ) -> Result<(), T::Error> {
-        let Some((key, text)) = pair.split_once(' ') else {
-            return out
-                .write(format_args!(
-                    "set KEY VALUE, as in: set mqtt.keep_alive 30 (an empty value is \"\")\r\n"
-                ))
-                .await;
-        };
-        let text = text.trim();
-        let text = if text == "\"\"" { "" } else { text };
-        match self.console.change(|changes| changes.add(key, text)).await {
-            Ok(true) => {
-                out.write(format_args!("stored; restart to use it\r\n"))
-                    .await
-            }
-            Ok(false) => out.write(format_args!("it is so already\r\n")).await,
-            Err(refusal) => out.write(format_args!("{}\r\n", refusal.error)).await,
-        }
-    }
-
-    async fn log<T: Terminal>(&mut self, out: &mut Writer<'_, T>) -> Result<(), T::Error> {
-        let mut next = 0;
-        while let Some(line) = self.console.log_after(&mut next) {
-            out.write(format_args!("{}", Shown(&line))).await?;
+        if told.is_none() {
+            let early = "the device has not started yet\r\n";
+            self.out.write(early).await?;
         }
         Ok(())
     }
 
-    async fn follow<T: Terminal>(&mut self, out: &mut Writer<'_, T>) -> Result<(), T::Error> {
+    async fn get(&mut self, setting: &Setting) -> Result<(), T::Error> {
+        let (console, out) = (self.console, &mut *self.out);
+        let mut add = || {
+            console.settings(|settings| {
+                let (key, value) = (setting.key(), setting.show(settings));
+                out.add(format_args!("{key} = {value}\r\n"))
+            })
+        };
+        if !add() {
+            self.out.finish().await?;
+            let (console, out) = (self.console, &mut *self.out);
+            console.settings(|settings| {
+                let (key, value) = (setting.key(), setting.show(settings));
+                out.add_cut(format_args!("{key} = {value}"));
+                out.add("\r\n")
+            });
+        }
+        Ok(())
+    }
+
+    async fn explain(&mut self, key: &str) -> Result<(), T::Error> {
+        match shown_settings().find(|setting| setting.key() == key) {
+            Some(setting) => {
+                self.get(setting).await?;
+                let (meaning, allowed) = (setting.meaning(), setting.allowed());
+                let text = format_args!("{meaning}\r\nallowed: {allowed}\r\n");
+                self.out.write(text).await
+            }
+            None => {
+                let refused = self.console.change(|changes| changes.add(key, "")).await;
+                let said = match refused {
+                    Err(refusal) => self.out.add(format_args!("{}\r\n", refusal.error)),
+                    Ok(_) => self.out.add("there is no such setting\r\n"),
+                };
+                debug_assert!(said, "an answer fits an empty piece");
+                Ok(())
+            }
+        }
+    }
+
+    async fn set(&mut self, pair: &str) -> Result<(), T::Error> {
+        let Some((key, text)) = pair.split_once(' ') else {
+            let usage = "set KEY VALUE, as in: set mqtt.keep_alive 30 (an empty value is \"\")\r\n";
+            return self.out.write(usage).await;
+        };
+        let text = text.trim();
+        let text = if text == "\"\"" { "" } else { text };
+        let said = match self.console.change(|changes| changes.add(key, text)).await {
+            Ok(true) => self.out.add("stored; restart to use it\r\n"),
+            Ok(false) => self.out.add("it is so already\r\n"),
+            Err(refusal) => self.out.add(format_args!("{}\r\n", refusal.error)),
+        };
+        debug_assert!(said, "an answer fits an empty piece");
+        Ok(())
+    }
+
+    async fn follow(&mut self) -> Result<(), T::Error> {
         let next = self.console.log_end();
         match self.console.news() {
             Some(news) => {
-                self.follows = Some((news, next));
-                out.write(format_args!("Ctrl-C or log off ends it\r\n"))
-                    .await
+                *self.follows = Some((news, next));
+                self.out.write("Ctrl-C or log off ends it\r\n").await
             }
-            None => {
-                out.write(format_args!("too many follow it already\r\n"))
-                    .await
-            }
+            None => self.out.write("too many follow it already\r\n").await,
+        }
+    }
+}
+
+/// Writes the lines of the log from this one on.
+async fn log<H: Host, T: Terminal>(
+    console: &Console<H>,
+    next: &mut u64,
+    out: &mut Writer<'_, T>,
+) -> Result<(), T::Error> {
+    loop {
+        let mut this = *next;
+        let mut fits = true;
+        if !console.log_line(&mut this, |line| fits = out.add(Shown(line))) {
+            return Ok(());
+        }
+        if fits {
+            *next = this;
+        } else {
+            // The next piece has room for it.
+            out.finish().await?;
         }
     }
 }
@@ -417,65 +487,62 @@ impl fmt::Display for Told<'_> {
 /// Puts an answer together, so that it leaves in few pieces.
 struct Writer<'a, T> {
     terminal: &'a mut T,
-    piece: String<PIECE>,
+    piece: &'a mut String<PIECE>,
 }
 
 impl<'a, T: Terminal> Writer<'a, T> {
-    fn new(terminal: &'a mut T) -> Self {
-        Writer {
-            terminal,
-            piece: String::new(),
-        }
+    fn new(terminal: &'a mut T, piece: &'a mut String<PIECE>) -> Self {
+        piece.clear();
+        Writer { terminal, piece }
     }
 
-    /// Adds a text. It is made once for each piece it goes into, and must be the same each time.
-    async fn write(&mut self, text: fmt::Arguments<'_>) -> Result<(), T::Error> {
-        let mut skip = 0;
-        loop {
-            let mut part = Part {
-                piece: &mut self.piece,
-                skip,
-                written: 0,
-            };
-            let all = part.write_fmt(text).is_ok();
-            skip += part.written;
-            if all {
-                return Ok(());
-            }
-            self.finish_piece().await?;
+    /// Adds a text, if all of it fits the piece.
+    #[must_use]
+    fn add(&mut self, text: impl fmt::Display) -> bool {
+        let before = self.piece.len();
+        let fits = write!(self.piece, "{text}").is_ok();
+        if !fits {
+            self.piece.truncate(before);
         }
+        fits
+    }
+
+    /// Adds as much of a text as fits, but for the end of the line.
+    fn add_cut(&mut self, text: impl fmt::Display) {
+        let _ = write!(Cut(self.piece), "{text}");
+    }
+
+    /// Adds a text, which is no longer than a piece.
+    async fn write(&mut self, text: impl fmt::Display) -> Result<(), T::Error> {
+        if !self.add(&text) {
+            self.finish().await?;
+            let fits = self.add(text);
+            debug_assert!(fits, "it is no longer than a piece");
+        }
+        Ok(())
     }
 
     async fn finish(&mut self) -> Result<(), T::Error> {
         if self.piece.is_empty() {
             return Ok(());
         }
-        self.finish_piece().await
-    }
-
-    async fn finish_piece(&mut self) -> Result<(), T::Error> {
-        self.terminal.write(&self.piece).await?;
+        self.terminal.write(self.piece).await?;
         self.piece.clear();
         Ok(())
     }
 }
 
-/// Takes what fits of a text, after what was taken before.
-struct Part<'a> {
-    piece: &'a mut String<PIECE>,
-    /// Bytes that are in earlier pieces.
-    skip: usize,
-    /// Bytes taken now.
-    written: usize,
-}
+/// Takes what fits of a text, and leaves room for the end of the line.
+struct Cut<'a>(&'a mut String<PIECE>);
 
-impl Write for Part<'_> {
+impl Write for Cut<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let skipped = self.skip.min(text.len());
-        self.skip = self.skip.saturating_sub(skipped);
-        for character in text.get(skipped..).unwrap_or_default().chars() {
-            self.piece.push(character).map_err(|_| fmt::Error)?;
-            self.written = self.written.saturating_add(character.len_utf8());
+        let room = (PIECE - "\r\n".len()).saturating_sub(self.0.len());
+        let fits = text.floor_char_boundary(room.min(text.len()));
+        let taken = text.get(..fits).unwrap_or_default();
+        let _ = self.0.push_str(taken);
+        if taken.len() < text.len() {
+            return Err(fmt::Error);
         }
         Ok(())
     }

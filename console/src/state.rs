@@ -21,6 +21,7 @@ use crate::access::{Access, Denied, Token};
 use crate::changes::{Changes, Refusal};
 use crate::history::History;
 use crate::journal::{Journal, Line};
+use crate::shell::Sheet;
 use crate::status::{About, Status};
 
 /// How many streams of events there are at once: pages that are open. Who comes later is told to
@@ -120,6 +121,8 @@ pub struct Console<H> {
     answer: Signal<NoopRawMutex, Answer>,
     /// For bodies that do not fit a connection's own buffer.
     pub(crate) body: Mutex<NoopRawMutex, [u8; BODY_MAX]>,
+    /// For the one who is here by WebREPL.
+    pub(crate) sheet: Mutex<NoopRawMutex, Sheet>,
 }
 
 /// How somebody hears that something is new.
@@ -146,6 +149,7 @@ impl<H: Host> Console<H> {
             is_owed: Cell::new(false),
             answer: Signal::new(),
             body: Mutex::new([0; BODY_MAX]),
+            sheet: Mutex::new(Sheet::new()),
         }
     }
 
@@ -299,9 +303,9 @@ impl<H: Host> Console<H> {
         look(&self.history.borrow())
     }
 
-    /// A line of the log; see [`Journal::after`].
-    pub(crate) fn log_after(&self, next: &mut u64) -> Option<Line> {
-        self.journal.borrow().after(next)
+    /// Shows a line of the log, if there is one; see [`Journal::after`].
+    pub(crate) fn log_line(&self, next: &mut u64, look: impl FnOnce(&Line)) -> bool {
+        self.journal.borrow().after(next).map(look).is_some()
     }
 
     /// The number that the next line of the log will have.
@@ -343,12 +347,17 @@ impl<H: Host> Console<H> {
         fill: impl FnOnce(&mut Changes) -> Result<(), Refusal>,
     ) -> Result<bool, Refusal> {
         let _turn = self.turn.lock().await;
-        let prepared = self.prepare(fill, &mut *self.changes.lock().await);
-        let result = match prepared {
-            Ok(true) => self.store().await,
-            other => other,
-        };
-        self.changes.lock().await.clear();
+        let mut changes = self.changes.lock().await;
+        let prepared = self.prepare(fill, &mut changes);
+        if !matches!(prepared, Ok(true)) {
+            changes.clear();
+            return prepared;
+        }
+        drop(changes);
+        let stored = self.ask(Request::Store).await;
+        let mut changes = self.changes.lock().await;
+        let result = self.adopt(&changes, stored);
+        changes.clear();
         result
     }
 
@@ -379,12 +388,12 @@ impl<H: Host> Console<H> {
         Ok(changes.iter().next().is_some())
     }
 
-    async fn store(&self) -> Result<bool, Refusal> {
-        if let Err(why) = self.ask(Request::Store).await {
+    /// These changes are stored, or not.
+    fn adopt(&self, changes: &Changes, stored: Answer) -> Result<bool, Refusal> {
+        if let Err(why) = stored {
             return Err(Refusal::new(None, format_args!("cannot store: {why}")));
         }
-        let changes = self.changes.lock().await;
-        let changed = self.applied(&changes, &self.settings.borrow())?;
+        let changed = self.applied(changes, &self.settings.borrow())?;
         *self.settings.borrow_mut() = changed;
         Ok(true)
     }

@@ -5,7 +5,7 @@
 //! frames one at a time: so each prompt, answer, length and chunk is one frame, and there is no `:`
 //! before the one in `Password: `.
 
-use core::fmt::Write as _;
+use core::fmt::{self, Write as _};
 use core::marker::PhantomData;
 
 use base64::Engine as _;
@@ -13,14 +13,15 @@ use base64::engine::general_purpose::STANDARD;
 use edge_ws::{FrameHeader, FrameType};
 use embassy_futures::select::{Either, Either3, select, select3};
 use embedded_io_async::{Read, Write};
-use heapless::String;
+use monster::device::LocalCommand;
 use monster::settings::value::LogLevel;
 use picoserve::io::Socket;
 use picoserve::time::{Duration, Timer};
 use sha1::{Digest, Sha1};
 
 use crate::access::{Denied, PASSWORD_MAX};
-use crate::shell::{Shell, Terminal};
+use crate::changes::{Changes, Refusal};
+use crate::shell::{Sheet, Shell, Terminal};
 use crate::state::{BODY_MAX, Console, Host};
 use crate::toml;
 
@@ -37,8 +38,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const IDLE: Duration = Duration::from_secs(900);
 /// How long a piece may take to be written.
 const WRITE: Duration = Duration::from_secs(5);
-/// The longest frame that is sent: a line of the settings.
-const CHUNK: usize = 768;
+/// The most that is sent at once, with the head of its frame: a line of the settings.
+const OUT: usize = 1024;
+/// The head of a frame, where there is most of it: two bytes, and the length.
+const HEAD: usize = 4;
 
 /// What a WebSocket's key is answered with (RFC 6455, section 4.2.2).
 pub(crate) struct Accept([u8; Accept::LENGTH]);
@@ -81,13 +84,18 @@ pub(crate) async fn serve<Runtime, H, T, S>(
     S: Socket<Runtime>,
 {
     let (reader, writer) = socket.split();
+    // What comes in may come in small pieces; what goes out is a frame at a time.
+    let Some((out, into)) = buffer.split_at_mut_checked(OUT) else {
+        return;
+    };
     let mut session = Session {
         console,
         timer,
-        frames: Frames::new(reader, buffer),
+        frames: Frames::new(reader, into),
         writer: Frame {
             writer,
             timer,
+            buffer: out,
             runtime: PhantomData,
         },
     };
@@ -109,22 +117,27 @@ where
     W: Write,
 {
     async fn run(&mut self, accept: &Accept) -> Result<(), End> {
-        let mut head = String::<160>::new();
         let accept = str::from_utf8(&accept.0).unwrap_or_default();
-        let _ = write!(
-            head,
+        let length = self.writer.put(format_args!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Accept: {accept}\r\n\r\n"
-        );
-        self.writer.raw(head.as_bytes()).await?;
+        ));
+        self.writer.raw(HEAD, length).await?;
         if !self.log_in().await? {
             return self.close().await;
         }
-        self.console.log(
+        let console = self.console;
+        let Ok(mut sheet) = console.sheet.try_lock() else {
+            let busy = "\r\nsomebody else is here by WebREPL; try again when they have gone\r\n";
+            self.writer.text(busy).await?;
+            return self.close().await;
+        };
+        console.log(
             LogLevel::Info,
             format_args!("console: somebody is here by WebREPL"),
         );
-        let result = self.talk().await;
+        let result = self.talk(&mut sheet).await;
+        *sheet = Sheet::new();
         if let Err(End::Closed | End::Protocol) = result {
             return self.close().await;
         }
@@ -155,16 +168,15 @@ where
             Ok(()) => self.writer.text("\r\nWebREPL connected\r\n").await?,
             Err(Denied::Wrong) => self.writer.text("\r\nAccess denied\r\n").await?,
             Err(denied @ Denied::Wait { .. }) => {
-                let mut text = String::<96>::new();
-                let _ = write!(text, "\r\nAccess denied: {denied}\r\n");
-                self.writer.text(&text).await?;
+                let told = format_args!("\r\nAccess denied: {denied}\r\n");
+                self.writer.display(told).await?;
             }
         }
         Ok(result.is_ok())
     }
 
-    async fn talk(&mut self) -> Result<(), End> {
-        let mut shell = Shell::new(self.console);
+    async fn talk(&mut self, sheet: &mut Sheet) -> Result<(), End> {
+        let mut shell = Shell::new(self.console, sheet);
         shell.prompt(&mut self.writer).await?;
         let timer = self.timer;
         loop {
@@ -189,17 +201,21 @@ where
 
     /// Carries out a request for a file.
     async fn transfer(&mut self, first: u8) -> Result<(), End> {
+        match self.wanted(first).await? {
+            Some(Wanted::Version) => self.writer.short(&VERSION).await,
+            Some(Wanted::Get) => self.get().await,
+            Some(Wanted::Put { size }) => self.put(size).await,
+            None => self.result(Outcome::Refused).await,
+        }
+    }
+
+    async fn wanted(&mut self, first: u8) -> Result<Option<Wanted>, End> {
         let mut request = [0; REQUEST];
         if let Some((place, rest)) = request.split_first_mut() {
             *place = first;
             self.fill(rest).await?;
         }
-        match Wanted::of(&request) {
-            Some(Wanted::Version) => self.writer.binary(&VERSION).await,
-            Some(Wanted::Get) => self.get().await,
-            Some(Wanted::Put { size }) => self.put(size).await,
-            None => self.result(Outcome::Refused).await,
-        }
+        Ok(Wanted::of(&request))
     }
 
     async fn fill(&mut self, place: &mut [u8]) -> Result<(), End> {
@@ -218,25 +234,26 @@ where
     async fn get(&mut self) -> Result<(), End> {
         self.result(Outcome::Done).await?;
         for setting in toml::settings() {
-            let mut line = String::<CHUNK>::new();
-            self.console.settings(|settings| {
-                let _ = write!(line, "{}", toml::line(setting, settings));
-            });
             self.fill(&mut [0]).await?;
-            self.chunk(line.as_bytes()).await?;
+            let writer = &mut self.writer;
+            let length = self
+                .console
+                .settings(|settings| writer.put(toml::line(setting, settings)));
+            self.chunk(length).await?;
         }
         self.fill(&mut [0]).await?;
-        self.chunk(&[]).await?;
+        self.chunk(0).await?;
         self.result(Outcome::Done).await
     }
 
-    async fn chunk(&mut self, chunk: &[u8]) -> Result<(), End> {
-        let length = u16::try_from(chunk.len()).unwrap_or_default();
-        self.writer.binary(&length.to_le_bytes()).await?;
-        if chunk.is_empty() {
+    /// Sends what was put, and before it its length.
+    async fn chunk(&mut self, length: usize) -> Result<(), End> {
+        let short = u16::try_from(length).unwrap_or_default();
+        self.writer.short(&short.to_le_bytes()).await?;
+        if length == 0 {
             return Ok(());
         }
-        self.writer.binary(chunk).await
+        self.writer.frame(FrameType::Binary(false), length).await
     }
 
     /// Takes `settings.toml`: what it says is stored whole, and the device restarts, or nothing is.
@@ -255,49 +272,46 @@ where
             return Err(End::Protocol);
         };
         let received = self.fill(file).await;
-        let changed = match (&received, str::from_utf8(file)) {
-            (Err(_), _) => None,
-            (Ok(()), Ok(text)) => Some(
-                console
-                    .change(|changes| toml::read(text, changes))
-                    .await
-                    .map_err(|refusal| refusal.error),
-            ),
-            (Ok(()), Err(_)) => Some(Err(crate::http::cut("it is not UTF-8"))),
+        let changed = match received {
+            Ok(()) => console.change(|changes| file_read(file, changes)).await,
+            Err(_) => Ok(false),
         };
         // There may have been a secret in it.
         body.fill(0);
         drop(body);
         received?;
         match changed {
-            Some(Ok(is_new)) => {
+            Ok(is_new) => {
                 self.result(Outcome::Done).await?;
                 if is_new {
                     console.log(LogLevel::Info, format_args!("{FILE} is stored"));
-                    let _ = console
-                        .command(monster::device::LocalCommand::Restart)
-                        .await;
+                    let _ = console.command(LocalCommand::Restart).await;
                 }
                 Ok(())
             }
-            Some(Err(error)) => {
+            Err(Refusal { error, .. }) => {
                 console.log(LogLevel::Warn, format_args!("{FILE} is refused: {error}"));
                 self.result(Outcome::Refused).await?;
-                let mut text = String::<480>::new();
-                let _ = write!(text, "\r\n{FILE} is refused: {error}\r\n");
-                self.writer.text(&text).await
+                let told = format_args!("\r\n{FILE} is refused: {error}\r\n");
+                self.writer.display(told).await
             }
-            None => Ok(()),
         }
     }
 
     async fn result(&mut self, outcome: Outcome) -> Result<(), End> {
         let [low, high] = (outcome as u16).to_le_bytes();
-        self.writer.binary(&[b'W', b'B', low, high]).await
+        self.writer.short(&[b'W', b'B', low, high]).await
     }
 
     async fn close(&mut self) -> Result<(), End> {
-        self.writer.frame(FrameType::Close, &[]).await
+        self.writer.frame(FrameType::Close, 0).await
+    }
+}
+
+fn file_read(file: &[u8], changes: &mut Changes) -> Result<(), Refusal> {
+    match str::from_utf8(file) {
+        Ok(text) => toml::read(text, changes),
+        Err(_) => Err(Refusal::new(None, format_args!("it is not UTF-8"))),
     }
 }
 
@@ -462,56 +476,121 @@ trait Answers {
     async fn pong(&mut self, content: &[u8]) -> Result<(), End>;
 }
 
-/// Writes frames, each whole and by itself.
+/// Writes frames, each whole and by itself: some clients take a piece of TCP for a frame.
 struct Frame<'a, Runtime, T, W> {
     writer: W,
     timer: &'a T,
+    /// Room for the head of a frame, and then its content.
+    buffer: &'a mut [u8],
     runtime: PhantomData<fn(&Runtime)>,
 }
 
 impl<Runtime, T: Timer<Runtime>, W: Write> Frame<'_, Runtime, T, W> {
+    /// Puts as much of a text as fits where the content of a frame is; returns its length.
+    fn put(&mut self, text: impl fmt::Display) -> usize {
+        let mut place = Place {
+            bytes: self.buffer.get_mut(HEAD..).unwrap_or_default(),
+            length: 0,
+        };
+        let _ = write!(place, "{text}");
+        place.length
+    }
+
+    async fn display(&mut self, text: impl fmt::Display) -> Result<(), End> {
+        let length = self.put(text);
+        self.frame(FrameType::Text(false), length).await
+    }
+
     async fn text(&mut self, text: &str) -> Result<(), End> {
-        self.frame(FrameType::Text(false), text.as_bytes()).await
+        self.display(text).await
     }
 
-    async fn binary(&mut self, bytes: &[u8]) -> Result<(), End> {
-        self.frame(FrameType::Binary(false), bytes).await
-    }
-
-    async fn frame(&mut self, frame_type: FrameType, content: &[u8]) -> Result<(), End> {
-        let header = FrameHeader {
-            frame_type,
-            payload_len: content.len() as u64,
-            mask_key: None,
-        };
-        let mut head = [0; FrameHeader::MAX_LEN];
-        let length = header.serialize(&mut head).map_err(|_| End::Protocol)?;
-        let head = head.get(..length).ok_or(End::Protocol)?;
-        // Together, where they fit: some clients take a piece of TCP for a frame.
-        let mut both = heapless::Vec::<u8, { CHUNK + FrameHeader::MAX_LEN }>::new();
-        if both.extend_from_slice(head).is_ok() && both.extend_from_slice(content).is_ok() {
-            return self.raw(&both).await;
+    /// A few bytes, which leave alone what was put.
+    async fn short(&mut self, bytes: &[u8]) -> Result<(), End> {
+        let mut frame = [0; 8];
+        let (head, place) = frame.split_at_mut(2);
+        let length = bytes.len().min(place.len());
+        for (place, byte) in place.iter_mut().zip(bytes) {
+            *place = *byte;
         }
-        self.raw(head).await?;
-        self.raw(content).await
+        header(FrameType::Binary(false), length, head)?;
+        let frame = frame.get(..2 + length).unwrap_or_default();
+        write(&mut self.writer, self.timer, frame).await
     }
 
-    async fn raw(&mut self, bytes: &[u8]) -> Result<(), End> {
-        let writer = &mut self.writer;
-        let written = async {
-            writer.write_all(bytes).await.map_err(|_| End::Gone)?;
-            writer.flush().await.map_err(|_| End::Gone)
-        };
-        self.timer
-            .run_with_timeout(WRITE, written)
-            .await
-            .map_err(|_| End::Gone)?
+    /// What was put, as a frame of this type.
+    async fn frame(&mut self, frame_type: FrameType, length: usize) -> Result<(), End> {
+        let mut head = [0; FrameHeader::MAX_LEN];
+        let size = header(frame_type, length, &mut head)?;
+        let start = HEAD.checked_sub(size).ok_or(End::Protocol)?;
+        let place = self.buffer.get_mut(start..HEAD).unwrap_or_default();
+        for (place, byte) in place.iter_mut().zip(head) {
+            *place = byte;
+        }
+        self.raw(start, length + size).await
+    }
+
+    /// So many bytes of the buffer, as they are.
+    async fn raw(&mut self, start: usize, length: usize) -> Result<(), End> {
+        let bytes = self.buffer.get(start..start.saturating_add(length));
+        let bytes = bytes.ok_or(End::Protocol)?;
+        write(&mut self.writer, self.timer, bytes).await
+    }
+}
+
+/// Writes the head of a frame, and returns how long it is.
+fn header(frame_type: FrameType, length: usize, place: &mut [u8]) -> Result<usize, End> {
+    let header = FrameHeader {
+        frame_type,
+        payload_len: length as u64,
+        mask_key: None,
+    };
+    header.serialize(place).map_err(|_| End::Protocol)
+}
+
+async fn write<Runtime, T: Timer<Runtime>, W: Write>(
+    writer: &mut W,
+    timer: &T,
+    bytes: &[u8],
+) -> Result<(), End> {
+    let written = async {
+        writer.write_all(bytes).await.map_err(|_| End::Gone)?;
+        writer.flush().await.map_err(|_| End::Gone)
+    };
+    timer
+        .run_with_timeout(WRITE, written)
+        .await
+        .map_err(|_| End::Gone)?
+}
+
+/// Takes as much of a text as fits, in whole characters.
+struct Place<'a> {
+    bytes: &'a mut [u8],
+    length: usize,
+}
+
+impl fmt::Write for Place<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = self.bytes.get_mut(self.length..).unwrap_or_default();
+        let taken = text.floor_char_boundary(room.len().min(text.len()));
+        for (place, byte) in room.iter_mut().zip(text.bytes().take(taken)) {
+            *place = byte;
+        }
+        self.length += taken;
+        if taken < text.len() {
+            return Err(fmt::Error);
+        }
+        Ok(())
     }
 }
 
 impl<Runtime, T: Timer<Runtime>, W: Write> Answers for Frame<'_, Runtime, T, W> {
     async fn pong(&mut self, content: &[u8]) -> Result<(), End> {
-        self.frame(FrameType::Pong, content).await
+        let place = self.buffer.get_mut(HEAD..).unwrap_or_default();
+        for (place, byte) in place.iter_mut().zip(content) {
+            *place = *byte;
+        }
+        self.frame(FrameType::Pong, content.len()).await
     }
 }
 

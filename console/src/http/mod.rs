@@ -1,12 +1,19 @@
 //! HTTP: requests are read, in bounded time and space, and answered. One request a connection.
+//!
+//! The server reads a request, and finds out what it wants and whether it may; then it is gone, and the
+//! answer is written out of the memory the request was in.
 
 mod guard;
 mod reply;
 mod route;
 
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
+use core::fmt;
+use core::future::poll_fn;
+use core::marker::PhantomData;
+use core::task::Poll;
 
-use embassy_futures::select::select;
+use embassy_futures::select::{Either, Either3, select, select3};
 use embedded_io_async::{ErrorKind, ErrorType, Read};
 use picoserve::io::{Socket, Write};
 use picoserve::mem::BorrowedCursor;
@@ -14,11 +21,11 @@ use picoserve::time::{Duration, Timer};
 use picoserve::{Config, Router, Server, Timeouts};
 
 use crate::state::{Console, Host};
-use crate::webrepl::{self, Accept};
-pub(crate) use reply::cut;
-use route::Service;
+use crate::webrepl;
+use reply::{Out, Reply};
+use route::{Service, Turn};
 
-/// Bytes for a request's head, and for a small body.
+/// Bytes for a request's head, and for a small body; and afterwards for a piece of the answer.
 pub const REQUEST_BUFFER: usize = 2048;
 
 /// How long things may take: a connection that brings no request, a request, and a piece of an answer.
@@ -29,8 +36,8 @@ const CONFIG: Config = Config::new(Timeouts {
     write: Duration::from_secs(3),
 });
 
-/// How long an answer may take in all, unless it is a stream of events.
-const ANSWER: Duration = Duration::from_secs(20);
+/// How long a request may take to come, and an answer to leave, unless it is a stream of events.
+const WHOLE: Duration = Duration::from_secs(20);
 
 /// Serves what comes in by one connection, and closes it. `buffer` is of [`REQUEST_BUFFER`] bytes.
 ///
@@ -46,45 +53,82 @@ pub async fn serve<Runtime, H, T, S>(
     T: Timer<Runtime>,
     S: Socket<Runtime>,
 {
-    let turns = Turns::default();
-    {
-        let app = Router::from_service(Service {
-            console,
-            turns: &turns,
-        });
-        let lent = Lent {
-            socket: &mut socket,
-            turns: &turns,
-        };
-        let server = Server::custom(&app, Borrowed(timer), &CONFIG, buffer);
-        let too_long = async {
-            timer.delay(ANSWER).await;
-            if turns.is_stream.get() {
-                core::future::pending().await
-            }
-        };
-        // A connection that broke is nobody's business.
-        let _ = select(server.serve(lent), too_long).await;
-    }
-    let _ = match (turns.upgrade.take(), turns.is_whole.get()) {
-        (Some(accept), _) => {
+    // One after the other: what reads the request is gone before the answer is made, and both need
+    // the same memory.
+    let turn = request(console, timer, &mut socket, buffer).await;
+    let is_whole = match turn {
+        Asked::Wanted(Turn::WebSocket(accept)) => {
             webrepl::serve(console, timer, &mut socket, &accept, buffer).await;
-            socket.shutdown(&CONFIG.timeouts, timer).await
+            true
         }
-        (None, true) => socket.shutdown(&CONFIG.timeouts, timer).await,
-        (None, false) => socket.abort(&CONFIG.timeouts, timer).await,
+        Asked::Wanted(turn) => answer(console, timer, &mut socket, buffer, turn).await,
+        Asked::Nothing => false,
+    };
+    let _ = match is_whole {
+        true => socket.shutdown(&CONFIG.timeouts, timer).await,
+        false => socket.abort(&CONFIG.timeouts, timer).await,
     };
 }
 
-/// What a connection turns out to be.
-#[derive(Default)]
-struct Turns {
-    /// A WebSocket: HTTP lets go of it.
-    upgrade: RefCell<Option<Accept>>,
-    /// A stream of events, which takes as long as it takes.
-    is_stream: Cell<bool>,
-    /// All of the answer was written.
-    is_whole: Cell<bool>,
+/// What came in by a connection.
+enum Asked<'a, H> {
+    Wanted(Turn<'a, H>),
+    /// No whole request in time, or the connection broke.
+    Nothing,
+}
+
+/// Reads a request, and finds out what it wants.
+async fn request<'a, Runtime, H, T, S>(
+    console: &'a Console<H>,
+    timer: &T,
+    socket: &mut S,
+    buffer: &mut [u8],
+) -> Asked<'a, H>
+where
+    H: Host,
+    T: Timer<Runtime>,
+    S: Socket<Runtime>,
+{
+    let turn = Cell::new(None);
+    let app = Router::from_service(Service {
+        console,
+        turn: &turn,
+    });
+    let server = Server::custom(&app, Borrowed(timer), &CONFIG, buffer);
+    // The server is left as soon as it has found out: it is polled first.
+    let found = poll_fn(|_| turn.take().map_or(Poll::Pending, Poll::Ready));
+    match select3(server.serve(Lent(socket)), found, timer.delay(WHOLE)).await {
+        Either3::Second(turn) => Asked::Wanted(turn),
+        // It would have said that this is no request.
+        Either3::First(Err(picoserve::Error::Write(_))) => Asked::Wanted(Reply::NONSENSE.into()),
+        Either3::First(_) | Either3::Third(()) => Asked::Nothing,
+    }
+}
+
+/// Does what is wanted, and answers. Returns whether all of the answer was written.
+async fn answer<Runtime, H, T, S>(
+    console: &Console<H>,
+    timer: &T,
+    socket: &mut S,
+    buffer: &mut [u8],
+    turn: Turn<'_, H>,
+) -> bool
+where
+    H: Host,
+    T: Timer<Runtime>,
+    S: Socket<Runtime>,
+{
+    let (_, writer) = socket.split();
+    let mut out = Out::new(writer, timer, buffer);
+    let is_stream = matches!(turn, Turn::Events(_));
+    let too_long = async {
+        if is_stream {
+            core::future::pending().await
+        }
+        timer.delay(WHOLE).await;
+    };
+    let answered = select(reply::write(console, turn, &mut out), too_long).await;
+    matches!(answered, Either::First(Ok(())))
 }
 
 /// A timer that is somebody else's.
@@ -96,37 +140,23 @@ impl<Runtime, T: Timer<Runtime>> Timer<Runtime> for Borrowed<'_, T> {
     }
 }
 
-/// A connection as long as it is HTTP's. Once it is upgraded, nothing more is written to it, and it
-/// stays open.
-struct Lent<'a, S> {
-    socket: &'a mut S,
-    turns: &'a Turns,
-}
+/// A connection that is lent to the server: it reads, writes nothing, and leaves it open.
+struct Lent<'a, S>(&'a mut S);
 
 impl<Runtime, S: Socket<Runtime>> Socket<Runtime> for Lent<'_, S> {
-    type Error = Gone<S::Error>;
+    type Error = NoMore<S::Error>;
     type ReadHalf<'b>
-        = Half<'b, S::ReadHalf<'b>>
+        = Reader<S::ReadHalf<'b>>
     where
         Self: 'b;
     type WriteHalf<'b>
-        = Half<'b, S::WriteHalf<'b>>
+        = Mute<S::Error>
     where
         Self: 'b;
 
     fn split(&mut self) -> (Self::ReadHalf<'_>, Self::WriteHalf<'_>) {
-        let (reader, writer) = self.socket.split();
-        let turns = self.turns;
-        (
-            Half {
-                inner: reader,
-                turns,
-            },
-            Half {
-                inner: writer,
-                turns,
-            },
-        )
+        let (reader, _) = self.0.split();
+        (Reader(reader), Mute(PhantomData))
     }
 
     async fn abort<T: Timer<Runtime>>(
@@ -142,77 +172,69 @@ impl<Runtime, S: Socket<Runtime>> Socket<Runtime> for Lent<'_, S> {
         _: &Timeouts,
         _: &T,
     ) -> Result<(), picoserve::Error<Self::Error>> {
-        self.turns.is_whole.set(true);
         Ok(())
     }
 }
 
-struct Half<'a, I> {
-    inner: I,
-    turns: &'a Turns,
-}
-
-/// Why a connection is not HTTP's any more.
+/// Why the server can do no more.
 #[derive(Debug)]
-enum Gone<E> {
-    Broken(E),
-    Upgraded,
+enum NoMore<E> {
+    /// The connection is gone.
+    Gone(E),
+    /// It is not the server who writes.
+    Mute,
 }
 
-impl<E: core::fmt::Debug> core::fmt::Display for Gone<E> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        core::fmt::Debug::fmt(self, f)
+impl<E: fmt::Debug> fmt::Display for NoMore<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
     }
 }
 
-impl<E: core::fmt::Debug> core::error::Error for Gone<E> {}
+impl<E: fmt::Debug> core::error::Error for NoMore<E> {}
 
-impl<E: embedded_io_async::Error> embedded_io_async::Error for Gone<E> {
+impl<E: embedded_io_async::Error> embedded_io_async::Error for NoMore<E> {
     fn kind(&self) -> ErrorKind {
         match self {
-            Gone::Broken(error) => error.kind(),
-            Gone::Upgraded => ErrorKind::NotConnected,
+            NoMore::Gone(error) => error.kind(),
+            NoMore::Mute => ErrorKind::Unsupported,
         }
     }
 }
 
-impl<I: ErrorType> ErrorType for Half<'_, I> {
-    type Error = Gone<I::Error>;
+struct Reader<R>(R);
+
+impl<R: ErrorType> ErrorType for Reader<R> {
+    type Error = NoMore<R::Error>;
 }
 
-impl<I: Read> Read for Half<'_, I> {
+impl<R: Read> Read for Reader<R> {
     async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Self::Error> {
-        self.inner.read(buffer).await.map_err(Gone::Broken)
+        self.0.read(buffer).await.map_err(NoMore::Gone)
     }
 }
 
-impl<I> Half<'_, I> {
-    fn check<E>(&self) -> Result<(), Gone<E>> {
-        match self.turns.upgrade.try_borrow() {
-            Ok(upgrade) if upgrade.is_none() => Ok(()),
-            _ => Err(Gone::Upgraded),
-        }
-    }
+struct Mute<E>(PhantomData<E>);
+
+impl<E: embedded_io_async::Error> ErrorType for Mute<E> {
+    type Error = NoMore<E>;
 }
 
-impl<I: embedded_io_async::Write> embedded_io_async::Write for Half<'_, I> {
-    async fn write(&mut self, bytes: &[u8]) -> Result<usize, Self::Error> {
-        self.check()?;
-        self.inner.write(bytes).await.map_err(Gone::Broken)
+impl<E: embedded_io_async::Error> embedded_io_async::Write for Mute<E> {
+    async fn write(&mut self, _: &[u8]) -> Result<usize, Self::Error> {
+        Err(NoMore::Mute)
     }
 
     async fn flush(&mut self) -> Result<(), Self::Error> {
-        self.check()?;
-        self.inner.flush().await.map_err(Gone::Broken)
+        Err(NoMore::Mute)
     }
 }
 
-impl<I: Write> Write for Half<'_, I> {
+impl<E: embedded_io_async::Error> Write for Mute<E> {
     async fn write_with<F: FnOnce(BorrowedCursor<'_>) -> R, R>(
         &mut self,
-        fill: F,
+        _: F,
     ) -> Result<R, Self::Error> {
-        self.check()?;
-        self.inner.write_with(fill).await.map_err(Gone::Broken)
+        Err(NoMore::Mute)
     }
 }

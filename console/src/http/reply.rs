@@ -1,15 +1,17 @@
 //! What is answered.
 
 use core::fmt::{self, Write as _};
+use core::marker::PhantomData;
 
-use heapless::{String, Vec};
+use monster::device::{LocalCommand, UnknownCommand};
 use monster::settings::value::Kind;
 use monster::settings::{Setting, Settings};
-use picoserve::io::{Read, Write};
-use picoserve::response::custom::{CustomBody, CustomResponse};
-use picoserve::response::{Connection, HeadersIter, IntoResponse, ResponseWriter, StatusCode};
-use picoserve::{ResponseSent, response::ForEachHeader};
+use picoserve::io::Write;
+use picoserve::time::Timer;
 
+use super::CONFIG;
+use super::route::Turn;
+use crate::access::{Denied, Token};
 use crate::changes::{Refusal, is_secret};
 use crate::history::{POINTS, STEP_SECONDS};
 use crate::json::{Quoted, Text};
@@ -18,227 +20,386 @@ use crate::shell::shown_settings;
 use crate::state::{Console, Host, Stream};
 use crate::status::{OrNull, on_off};
 
-/// The most of a body that is put together at once, in bytes: a setting, or how the device is.
-const PIECE: usize = 1280;
-/// The longest value of a header that is made here, in bytes.
-const VALUE_MAX: usize = 112;
-/// The longest explanation, in bytes.
-pub(crate) const ERROR_MAX: usize = 400;
-
-/// An answer, of whatever kind: there is one, so that the code that writes it is there once.
-pub(super) struct Reply<'a, H> {
-    pub status: StatusCode,
-    /// Headers that this answer alone has.
-    pub headers: Own,
-    pub body: Body<'a, H>,
+/// An answer that is known before it is written: a few words of memory.
+pub(super) struct Reply {
+    status: u16,
+    own: Own,
+    body: Body,
 }
 
-pub(super) type Own = Vec<(&'static str, String<VALUE_MAX>), 2>;
+/// The headers that an answer alone has.
+pub(super) enum Own {
+    None,
+    Allow(&'static str),
+    /// In seconds.
+    RetryAfter(u64),
+    /// What a browser is to show from now on; nothing any more.
+    Cookie(Option<Token>),
+    /// It is to open the page, and perhaps is signed in.
+    ToPage(Option<Token>),
+}
 
 /// What comes after the headers.
-pub(super) enum Body<'a, H> {
+pub(super) enum Body {
     None,
     Page,
-    Status(&'a Console<H>),
-    Settings(&'a Console<H>),
-    History(&'a Console<H>),
-    Events(Stream<'a, H>, &'a Console<H>),
-    /// A command was carried out; the switch's state after it.
-    Done(bool),
-    /// Settings are stored; whether the device starts anew.
-    Stored(bool),
-    Error(String<ERROR_MAX>),
-    NotDone(String<ERROR_MAX>),
-    Refused(Refusal),
+    Status,
+    Settings,
+    History,
+    Error(Why),
+    NotDone(Why),
 }
 
-impl<'a, H: Host> Reply<'a, H> {
-    pub fn new(status: StatusCode, body: Body<'a, H>) -> Self {
-        Reply {
-            status,
-            headers: Own::new(),
-            body,
+/// What is wrong and what to do.
+pub(super) enum Why {
+    Text(&'static str),
+    Denied(Denied),
+    Command(UnknownCommand),
+    TooLong { most: usize },
+    Method { allowed: &'static str },
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Why::Text(text) => f.write_str(text),
+            Why::Denied(denied) => denied.fmt(f),
+            Why::Command(error) => error.fmt(f),
+            Why::TooLong { most } => {
+                write!(f, "the body is too long; allowed: up to {most} bytes")
+            }
+            Why::Method { allowed } => write!(f, "allowed here: {allowed}"),
         }
     }
+}
 
-    pub fn ok(body: Body<'a, H>) -> Self {
-        Reply::new(StatusCode::OK, body)
+impl Reply {
+    /// What came in was no request.
+    pub const NONSENSE: Self = Reply {
+        status: 400,
+        own: Own::None,
+        body: Body::Error(Why::Text(
+            "this is no HTTP request, or its head is longer than 2048 bytes",
+        )),
+    };
+
+    pub fn new(status: u16, body: Body) -> Self {
+        let own = Own::None;
+        Reply { status, own, body }
     }
 
-    pub fn error(status: StatusCode, error: impl fmt::Display) -> Self {
-        Reply::new(status, Body::Error(cut(error)))
+    pub fn ok(body: Body) -> Self {
+        Reply::new(200, body)
     }
 
-    pub fn with(mut self, name: &'static str, value: impl fmt::Display) -> Self {
-        let mut text = String::new();
-        // All that is written there fits.
-        let _ = write!(text, "{value}");
-        let _ = self.headers.push((name, text));
-        self
+    pub fn empty(status: u16) -> Self {
+        Reply::new(status, Body::None)
+    }
+
+    pub fn error(status: u16, error: &'static str) -> Self {
+        Reply::new(status, Body::Error(Why::Text(error)))
+    }
+
+    pub fn not_done(why: Why) -> Self {
+        Reply::new(400, Body::NotDone(why))
+    }
+
+    pub fn with(self, own: Own) -> Self {
+        Reply { own, ..self }
     }
 }
 
-/// As much of a text as fits.
-pub(crate) fn cut(text: impl fmt::Display) -> String<ERROR_MAX> {
-    Refusal::new(None, format_args!("{text}")).error
+/// Does what is wanted, and writes the answer.
+pub(super) async fn write<Runtime, H, T, W>(
+    console: &Console<H>,
+    turn: Turn<'_, H>,
+    out: &mut Out<'_, Runtime, T, W>,
+) -> Result<(), Gone>
+where
+    H: Host,
+    T: Timer<Runtime>,
+    W: Write,
+{
+    match turn {
+        Turn::Reply(reply) => {
+            let kind = reply.body.kind();
+            head(console, reply.status, &reply.own, kind, out);
+            body(console, &reply.body, out).await
+        }
+        Turn::Events(stream) => {
+            head(console, 200, &Own::None, Some(ContentOf::EVENTS), out);
+            events(stream, console, out).await
+        }
+        Turn::Command(command) => {
+            let done = console.command(command).await;
+            json(console, if done.is_ok() { 200 } else { 400 }, out);
+            match done {
+                Ok(on) => out.add(format_args!(r#"{{"ok":true,"state":"{}"}}"#, on_off(on))),
+                Err(error) => out.add(NotDone(&error)),
+            }
+            out.write().await
+        }
+        Turn::Change(mut buffer, length) => {
+            let given = buffer.get(..length).unwrap_or_default();
+            let changed = console.change(|changes| changes.add_json(given)).await;
+            // There may have been a secret in it.
+            buffer.fill(0);
+            drop(buffer);
+            match changed {
+                Ok(restarts) => stored(console, restarts, out).await,
+                Err(Refusal { key, error }) => {
+                    json(console, 400, out);
+                    out.add(format_args!(
+                        r#"{{"ok":false,"key":{},"error":{}}}"#,
+                        OrNull(key.as_deref().map(Text)),
+                        Text(&error)
+                    ));
+                    out.write().await
+                }
+            }
+        }
+        // Those are not answered here.
+        Turn::WebSocket(_) => Ok(()),
+    }
 }
 
-impl<H: Host> IntoResponse for Reply<'_, H> {
-    async fn write_to<R: Read, W: ResponseWriter<Error = R::Error>>(
-        self,
-        connection: Connection<'_, R>,
-        response_writer: W,
-    ) -> Result<ResponseSent, W::Error> {
-        let headers = Headers {
-            content: self.body.content(),
-            own: self.headers,
-        };
-        CustomResponse::build(self.status)
-            .with_headers(headers)
-            .with_body(self.body)
-            .write_to(connection, response_writer)
-            .await
+/// Settings are stored; those that are new count after a restart.
+async fn stored<Runtime, H, T, W>(
+    console: &Console<H>,
+    restarts: bool,
+    out: &mut Out<'_, Runtime, T, W>,
+) -> Result<(), Gone>
+where
+    H: Host,
+    T: Timer<Runtime>,
+    W: Write,
+{
+    if restarts && let Err(error) = console.command(LocalCommand::Restart).await {
+        json(console, 400, out);
+        out.add(NotDone(&error));
+    } else {
+        json(console, 200, out);
+        out.add(format_args!(r#"{{"ok":true,"restart":{restarts}}}"#));
+    }
+    out.write().await
+}
+
+struct NotDone<'a>(&'a str);
+
+impl fmt::Display for NotDone<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, r#"{{"ok":false,"error":{}}}"#, Text(self.0))
     }
 }
 
 /// What is said of a body.
+#[derive(Clone, Copy)]
 struct ContentOf {
     kind: &'static str,
+    /// It is known beforehand, and compressed.
     length: Option<usize>,
-    is_compressed: bool,
     policy: &'static str,
 }
 
-struct Headers {
-    content: Option<ContentOf>,
-    own: Own,
+impl ContentOf {
+    const JSON: Self = ContentOf {
+        kind: "application/json",
+        length: None,
+        policy: NO_POLICY,
+    };
+    const EVENTS: Self = ContentOf {
+        kind: "text/event-stream",
+        ..Self::JSON
+    };
+    const PAGE: Self = ContentOf {
+        kind: "text/html; charset=utf-8",
+        length: Some(page::PAGE.len()),
+        policy: page::POLICY,
+    };
 }
 
-impl HeadersIter for Headers {
-    async fn for_each_header<F: ForEachHeader>(self, mut f: F) -> Result<F::Output, F::Error> {
-        let mut policy = "default-src 'none'; frame-ancestors 'none'";
-        if let Some(content) = &self.content {
-            policy = content.policy;
-            f.call("Content-Type", content.kind).await?;
-            if let Some(length) = content.length {
-                f.call("Content-Length", length).await?;
-            }
-            if content.is_compressed {
-                f.call("Content-Encoding", "gzip").await?;
-            }
-        }
-        for (name, value) in [
-            ("Content-Security-Policy", policy),
-            ("X-Content-Type-Options", "nosniff"),
-            ("X-Frame-Options", "DENY"),
-            ("Referrer-Policy", "no-referrer"),
-            ("Cross-Origin-Resource-Policy", "same-origin"),
-            ("Cache-Control", "no-store"),
-        ] {
-            f.call(name, value).await?;
-        }
-        for (name, value) in &self.own {
-            f.call(name, value.as_str()).await?;
-        }
-        f.finalize().await
-    }
-}
+/// What a browser may run and show of an answer that is not for showing.
+const NO_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
-impl<H: Host> Body<'_, H> {
-    fn content(&self) -> Option<ContentOf> {
-        let json = ContentOf {
-            kind: "application/json",
-            length: None,
-            is_compressed: false,
-            policy: "default-src 'none'; frame-ancestors 'none'",
-        };
+impl Body {
+    fn kind(&self) -> Option<ContentOf> {
         match self {
             Body::None => None,
-            Body::Page => Some(ContentOf {
-                kind: "text/html; charset=utf-8",
-                length: Some(page::PAGE.len()),
-                is_compressed: true,
-                policy: page::POLICY,
-            }),
-            Body::Events(..) => Some(ContentOf {
-                kind: "text/event-stream",
-                ..json
-            }),
-            _ => Some(json),
+            Body::Page => Some(ContentOf::PAGE),
+            _ => Some(ContentOf::JSON),
         }
     }
 }
 
-impl<H: Host> CustomBody for Body<'_, H> {
-    async fn write_response_body<W: Write>(self, writer: W) -> Result<(), W::Error> {
-        let mut out = Pieces {
-            writer,
-            piece: String::new(),
-        };
-        match self {
-            Body::None => Ok(()),
-            Body::Page => out.writer.write_all(page::PAGE).await,
-            Body::Status(console) => {
-                let now = console.now();
-                console.status(|status, about| out.add(status.json(about, now)));
-                out.write().await
+fn json<H: Host, Runtime, T, W>(
+    console: &Console<H>,
+    status: u16,
+    out: &mut Out<'_, Runtime, T, W>,
+) {
+    head(console, status, &Own::None, Some(ContentOf::JSON), out);
+}
+
+/// Adds the line of the status and the headers.
+fn head<H: Host, Runtime, T, W>(
+    console: &Console<H>,
+    status: u16,
+    own: &Own,
+    content: Option<ContentOf>,
+    out: &mut Out<'_, Runtime, T, W>,
+) {
+    out.add(format_args!("HTTP/1.1 {status} \r\nConnection: close\r\n"));
+    if let Some(ContentOf { kind, length, .. }) = content {
+        out.add(format_args!("Content-Type: {kind}\r\n"));
+        if let Some(length) = length {
+            out.add(format_args!(
+                "Content-Length: {length}\r\nContent-Encoding: gzip\r\n"
+            ));
+        }
+    }
+    let policy = content.map_or(NO_POLICY, |content| content.policy);
+    out.add(format_args!("Content-Security-Policy: {policy}\r\n"));
+    out.add(
+        "X-Content-Type-Options: nosniff\r\n\
+         X-Frame-Options: DENY\r\n\
+         Referrer-Policy: no-referrer\r\n\
+         Cross-Origin-Resource-Policy: same-origin\r\n\
+         Cache-Control: no-store\r\n",
+    );
+    let cookie = |token: &Option<Token>| {
+        let (id, token) = (console.id(), *token);
+        fmt::from_fn(move |f| {
+            write!(f, "Set-Cookie: monster-{id}=")?;
+            match token {
+                Some(token) => write!(f, "{token}")?,
+                None => f.write_str("; Max-Age=0")?,
             }
-            Body::Settings(console) => settings(console, &mut out).await,
-            Body::History(console) => history(console, &mut out).await,
-            Body::Events(stream, console) => events(stream, console, &mut out).await,
-            Body::Done(on) => {
-                out.add(format_args!(r#"{{"ok":true,"state":"{}"}}"#, on_off(on)));
-                out.write().await
-            }
-            Body::Stored(restarts) => {
-                out.add(format_args!(r#"{{"ok":true,"restart":{restarts}}}"#));
-                out.write().await
-            }
-            Body::Error(error) => {
-                out.add(format_args!(r#"{{"error":{}}}"#, Text(&error)));
-                out.write().await
-            }
-            Body::NotDone(error) => {
-                out.add(format_args!(r#"{{"ok":false,"error":{}}}"#, Text(&error)));
-                out.write().await
-            }
-            Body::Refused(Refusal { key, error }) => {
-                out.add(format_args!(
-                    r#"{{"ok":false,"key":{},"error":{}}}"#,
-                    OrNull(key.as_deref().map(Text)),
-                    Text(&error)
-                ));
-                out.write().await
+            f.write_str("; HttpOnly; SameSite=Strict; Path=/\r\n")
+        })
+    };
+    match own {
+        Own::None => {}
+        Own::Allow(methods) => out.add(format_args!("Allow: {methods}\r\n")),
+        Own::RetryAfter(seconds) => out.add(format_args!("Retry-After: {seconds}\r\n")),
+        Own::Cookie(token) => out.add(cookie(token)),
+        Own::ToPage(token) => {
+            out.add("Location: /\r\n");
+            if token.is_some() {
+                out.add(cookie(token));
             }
         }
     }
+    out.add("\r\n");
 }
 
-/// A body that is put together a piece at a time.
-struct Pieces<W> {
+async fn body<Runtime, H, T, W>(
+    console: &Console<H>,
+    body: &Body,
+    out: &mut Out<'_, Runtime, T, W>,
+) -> Result<(), Gone>
+where
+    H: Host,
+    T: Timer<Runtime>,
+    W: Write,
+{
+    match body {
+        Body::None => {}
+        Body::Page => {
+            out.write().await?;
+            out.raw(page::PAGE).await?;
+        }
+        Body::Status => {
+            let now = console.now();
+            console.status(|status, about| out.add(status.json(about, now)));
+        }
+        Body::Settings => settings(console, out).await?,
+        Body::History => history(console, out).await?,
+        Body::Error(why) => out.add(format_args!(r#"{{"error":{}}}"#, Quoted(why))),
+        Body::NotDone(why) => out.add(format_args!(r#"{{"ok":false,"error":{}}}"#, Quoted(why))),
+    }
+    out.write().await
+}
+
+/// An answer that is put together a piece at a time.
+pub(super) struct Out<'a, Runtime, T, W> {
     writer: W,
-    piece: String<PIECE>,
+    timer: &'a T,
+    buffer: &'a mut [u8],
+    /// How much of the buffer is to be written.
+    length: usize,
+    runtime: PhantomData<fn(&Runtime)>,
 }
 
-impl<W: Write> Pieces<W> {
-    fn add(&mut self, text: impl fmt::Display) {
-        // A piece holds the longest of what is written there.
-        let _ = write!(self.piece, "{text}");
+/// The connection broke, or takes nothing any more.
+pub(super) struct Gone;
+
+impl<'a, Runtime, T, W> Out<'a, Runtime, T, W> {
+    pub fn new(writer: W, timer: &'a T, buffer: &'a mut [u8]) -> Self {
+        Out {
+            writer,
+            timer,
+            buffer,
+            length: 0,
+            runtime: PhantomData,
+        }
     }
 
-    async fn write(&mut self) -> Result<(), W::Error> {
-        self.writer.write_all(self.piece.as_bytes()).await?;
-        self.piece.clear();
+    /// Adds to the piece. It has room for the longest there is: a head, and a setting, or how the
+    /// device is.
+    fn add(&mut self, text: impl fmt::Display) {
+        let _ = write!(self, "{text}");
+    }
+}
+
+impl<Runtime, T, W> fmt::Write for Out<'_, Runtime, T, W> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.length.saturating_add(text.len());
+        let place = self.buffer.get_mut(self.length..end).ok_or(fmt::Error)?;
+        place.copy_from_slice(text.as_bytes());
+        self.length = end;
         Ok(())
     }
 }
 
-async fn settings<H: Host, W: Write>(
+impl<Runtime, T: Timer<Runtime>, W: Write> Out<'_, Runtime, T, W> {
+    /// Writes the piece, if there is one.
+    async fn write(&mut self) -> Result<(), Gone> {
+        let length = core::mem::take(&mut self.length);
+        let piece = self.buffer.get(..length).unwrap_or_default();
+        all(&mut self.writer, self.timer, piece).await
+    }
+
+    async fn raw(&mut self, bytes: &[u8]) -> Result<(), Gone> {
+        all(&mut self.writer, self.timer, bytes).await
+    }
+}
+
+/// Writes all of it, as long as each piece is taken in time.
+async fn all<Runtime, T: Timer<Runtime>, W: Write>(
+    writer: &mut W,
+    timer: &T,
+    mut bytes: &[u8],
+) -> Result<(), Gone> {
+    while !bytes.is_empty() {
+        let written = timer.run_with_timeout(CONFIG.timeouts.write, writer.write(bytes));
+        let count = written.await.map_err(|_| Gone)?.map_err(|_| Gone)?;
+        bytes = bytes.get(count.max(1)..).unwrap_or_default();
+    }
+    let flushed = timer.run_with_timeout(CONFIG.timeouts.write, writer.flush());
+    flushed.await.map_err(|_| Gone)?.map_err(|_| Gone)
+}
+
+async fn settings<Runtime, H, T, W>(
     console: &Console<H>,
-    out: &mut Pieces<W>,
-) -> Result<(), W::Error> {
+    out: &mut Out<'_, Runtime, T, W>,
+) -> Result<(), Gone>
+where
+    H: Host,
+    T: Timer<Runtime>,
+    W: Write,
+{
     out.add(r#"{"settings":["#);
     for (place, setting) in shown_settings().enumerate() {
+        out.write().await?;
         let origin = console.board().origin(setting.key());
         console.settings(|settings| {
             let comma = if place > 0 { "," } else { "" };
@@ -248,10 +409,9 @@ async fn settings<H: Host, W: Write>(
                 OrNull(origin.map(|origin| Quoted(origin.as_str())))
             ));
         });
-        out.write().await?;
     }
     out.add("]}");
-    out.write().await
+    Ok(())
 }
 
 /// A setting as a form asks for it.
@@ -297,14 +457,20 @@ fn form<'a>(setting: &'a Setting, settings: &'a Settings) -> impl fmt::Display +
     })
 }
 
-async fn history<H: Host, W: Write>(
+async fn history<Runtime, H, T, W>(
     console: &Console<H>,
-    out: &mut Pieces<W>,
-) -> Result<(), W::Error> {
+    out: &mut Out<'_, Runtime, T, W>,
+) -> Result<(), Gone>
+where
+    H: Host,
+    T: Timer<Runtime>,
+    W: Write,
+{
     /// So many points are written together.
     const TOGETHER: usize = 40;
     out.add(format_args!(r#"{{"step":{STEP_SECONDS},"readings":["#));
     for start in (0..POINTS).step_by(TOGETHER) {
+        out.write().await?;
         console.history(|history| {
             let end = start.saturating_add(TOGETHER);
             for place in start..end {
@@ -322,17 +488,21 @@ async fn history<H: Host, W: Write>(
                 }
             }
         });
-        out.write().await?;
     }
     out.add("]}");
-    out.write().await
+    Ok(())
 }
 
-async fn events<H: Host, W: Write>(
+async fn events<Runtime, H, T, W>(
     mut stream: Stream<'_, H>,
     console: &Console<H>,
-    out: &mut Pieces<W>,
-) -> Result<(), W::Error> {
+    out: &mut Out<'_, Runtime, T, W>,
+) -> Result<(), Gone>
+where
+    H: Host,
+    T: Timer<Runtime>,
+    W: Write,
+{
     let mut next_line = 0;
     loop {
         let now = console.now();
@@ -343,16 +513,16 @@ async fn events<H: Host, W: Write>(
             ));
         });
         out.write().await?;
-        while let Some(line) = console.log_after(&mut next_line) {
+        while console.log_line(&mut next_line, |line| {
             out.add(format_args!(
                 "event: log\ndata: {{\"at\":{},\"level\":\"{}\",\"text\":{}}}\n\n",
                 line.at.as_millis(),
                 line.level.as_str(),
                 Text(&line.text)
             ));
+        }) {
             out.write().await?;
         }
-        out.writer.flush().await?;
         stream.news.changed().await;
     }
 }

@@ -1,194 +1,203 @@
 //! What is asked for, and what is done about it.
 
-use core::fmt;
+use core::cell::Cell;
+use core::future::pending;
+use core::task::Poll;
 
+use embassy_futures::poll_once;
+use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use embassy_sync::mutex::MutexGuard;
 use monster::device::LocalCommand;
 use picoserve::ResponseSent;
 use picoserve::extract::{FromRequestParts, UpgradeToken};
 use picoserve::io::Read;
-use picoserve::request::{Headers, Path, ReadAllBodyError, Request, RequestBody, RequestParts};
-use picoserve::response::{IntoResponse, ResponseWriter, StatusCode};
+use picoserve::request::{Headers, Path, ReadAllBodyError, Request, RequestParts};
+use picoserve::response::ResponseWriter;
 use picoserve::routing::PathRouterService;
 
-use super::reply::{Body, Reply, cut};
-use super::{Turns, guard};
+use super::guard;
+use super::reply::{Body, Own, Reply, Why};
 use crate::access::{Denied, PASSWORD_MAX, Token};
 use crate::json::member;
-use crate::state::{BODY_MAX, Console, Host};
+use crate::state::{BODY_MAX, Console, Host, Stream};
 use crate::webrepl::Accept;
 
 /// The longest body that is read into a connection's own buffer, in bytes.
 const SMALL_BODY_MAX: usize = 256;
 /// Seconds after which somebody who was told to wait may try again.
-const TRY_AGAIN: u8 = 5;
+const TRY_AGAIN: u64 = 5;
 
-/// Everything that is served on one connection.
-pub(super) struct Service<'a, H> {
-    pub console: &'a Console<H>,
-    pub turns: &'a Turns,
+/// What a request wants, and may have. It is small, so that the answer can be made once what read the
+/// request is gone.
+pub(super) enum Turn<'a, H> {
+    /// To be told this.
+    Reply(Reply),
+    /// To hear of what happens.
+    Events(Stream<'a, H>),
+    /// To have the device do this.
+    Command(LocalCommand),
+    /// To have other settings: those of so many bytes of JSON.
+    Change(MutexGuard<'a, NoopRawMutex, [u8; BODY_MAX]>, usize),
+    /// To go on as a WebSocket.
+    WebSocket(Accept),
 }
 
-impl<H: Host> PathRouterService for Service<'_, H> {
+impl<H> From<Reply> for Turn<'_, H> {
+    fn from(reply: Reply) -> Self {
+        Turn::Reply(reply)
+    }
+}
+
+/// Finds out what is wanted on one connection.
+pub(super) struct Service<'a, 't, H> {
+    pub console: &'a Console<H>,
+    /// Here it says so.
+    pub turn: &'t Cell<Option<Turn<'a, H>>>,
+}
+
+impl<H: Host> PathRouterService for Service<'_, '_, H> {
     async fn call_path_router_service<R: Read, W: ResponseWriter<Error = R::Error>>(
         &self,
         _state: &(),
         _parameters: (),
         _path: Path<'_>,
         mut request: Request<'_, R>,
-        response_writer: W,
+        _response_writer: W,
     ) -> Result<ResponseSent, W::Error> {
-        let parts = request.parts;
-        let is_upgrade = parts.path().encoded() == "/"
-            && UpgradeToken::from_request_parts(&(), &parts).await.is_ok();
-        let reply = if is_upgrade {
-            // Nothing is written after this: the connection is not HTTP's any more.
-            let key = parts.headers().get("sec-websocket-key");
-            let key = key.map_or(&b""[..], |key| key.as_raw());
-            *self.turns.upgrade.borrow_mut() = Some(Accept::of(key));
-            Reply::ok(Body::None)
-        } else {
-            self.answer(parts, request.body_connection.body()).await
+        let length = request.body_connection.content_length();
+        let turn = match self.route(&request.parts, length) {
+            Route::Known(turn) => turn,
+            Route::Small(wanted) => match request.body_connection.body().read_all().await {
+                Ok(json) => self.small(wanted, json),
+                Err(ReadAllBodyError::BufferIsTooSmall { .. }) => too_large(SMALL_BODY_MAX).into(),
+                Err(_) => incomplete().into(),
+            },
+            Route::Change(mut buffer) => {
+                let json = buffer.get_mut(..length).unwrap_or_default();
+                let mut reader = request.body_connection.body().reader();
+                match reader.read_exact(json).await {
+                    Ok(()) => Turn::Change(buffer, length),
+                    Err(_) => {
+                        // There may have been a secret in it.
+                        buffer.fill(0);
+                        incomplete().into()
+                    }
+                }
+            }
         };
-        let connection = request.body_connection.finalize().await?;
-        reply.write_to(connection, response_writer).await
+        self.turn.set(Some(turn));
+        // The server is left here.
+        pending().await
     }
 }
 
-impl<'a, H: Host> Service<'a, H> {
-    async fn answer<R: Read>(
-        &self,
-        parts: RequestParts<'_>,
-        body: RequestBody<'_, R>,
-    ) -> Reply<'a, H> {
+/// What is known of a request before its body is.
+enum Route<'a, H> {
+    Known(Turn<'a, H>),
+    /// The body is small, and read into the connection's own buffer.
+    Small(Wanted),
+    /// Other settings: the body is read into this.
+    Change(MutexGuard<'a, NoopRawMutex, [u8; BODY_MAX]>),
+}
+
+impl<'a, H, T: Into<Turn<'a, H>>> From<T> for Route<'a, H> {
+    fn from(turn: T) -> Self {
+        Route::Known(turn.into())
+    }
+}
+
+/// What a small body says more of.
+enum Wanted {
+    LogIn,
+    Command,
+}
+
+impl<'a, H: Host> Service<'a, '_, H> {
+    fn route(&self, parts: &RequestParts<'_>, length: usize) -> Route<'a, H> {
         let console = self.console;
-        let any_host = console.board().answers_every_name();
-        if let Err(stranger) = guard::check(parts.headers(), &console.id(), any_host) {
-            return Reply::error(StatusCode::FORBIDDEN, stranger.as_str());
+        let (path, headers) = (parts.path().encoded(), parts.headers());
+        if path == "/" && is_upgrade(parts) {
+            let key = headers.get("sec-websocket-key");
+            return Turn::WebSocket(Accept::of(key.map_or(&b""[..], |key| key.as_raw()))).into();
         }
-        let path = parts.path().encoded();
+        let any_host = console.board().answers_every_name();
+        if let Err(stranger) = guard::check(headers, &console.id(), any_host) {
+            return Reply::error(403, stranger.as_str()).into();
+        }
         if let Some(token) = path.strip_prefix("/login/") {
-            return self.open_link(parts.method(), token);
+            return self.open_link(parts.method(), token).into();
         }
         let allowed = match path {
             "/" | "/api/status" | "/api/history" | "/api/events" => "GET",
             "/api/login" | "/api/logout" | "/api/command" => "POST",
             "/api/settings" => "GET, PUT",
-            _ => return Reply::error(StatusCode::NOT_FOUND, "there is nothing of this name"),
+            _ => return Reply::error(404, "there is nothing of this name").into(),
         };
         let is_open = matches!(path, "/" | "/api/login");
-        if !is_open && !self.is_signed_in(parts.headers()) {
+        if !is_open && !self.is_signed_in(headers) {
             return Reply::error(
-                StatusCode::UNAUTHORIZED,
+                401,
                 "sign in first: POST /api/login with the device's password",
-            );
+            )
+            .into();
         }
         if !allowed.split(", ").any(|method| method == parts.method()) {
-            return not_allowed(allowed);
+            return not_allowed(allowed).into();
         }
         match (path, parts.method()) {
-            ("/", _) => Reply::ok(Body::Page),
-            ("/api/status", _) => Reply::ok(Body::Status(console)),
-            ("/api/history", _) => Reply::ok(Body::History(console)),
+            ("/", _) => Reply::ok(Body::Page).into(),
+            ("/api/status", _) => Reply::ok(Body::Status).into(),
+            ("/api/history", _) => Reply::ok(Body::History).into(),
             ("/api/events", _) => match console.stream() {
-                Some(stream) => {
-                    self.turns.is_stream.set(true);
-                    Reply::ok(Body::Events(stream, console))
-                }
-                None => busy("as many pages are open as the device has room for; close one"),
+                Some(stream) => Turn::Events(stream).into(),
+                None => busy("as many pages are open as the device has room for; close one").into(),
             },
-            ("/api/login", _) => self.log_in(body).await,
             ("/api/logout", _) => {
-                if let Some(token) = self.token(parts.headers()) {
+                if let Some(token) = self.token(headers) {
                     console.access(|access| access.sign_out(&token));
                 }
-                self.cookie(StatusCode::NO_CONTENT, None)
+                Reply::empty(204).with(Own::Cookie(None)).into()
             }
-            ("/api/command", _) => self.command(body).await,
-            ("/api/settings", "GET") => Reply::ok(Body::Settings(console)),
-            (_, _) => self.set(body).await,
+            ("/api/settings", "GET") => Reply::ok(Body::Settings).into(),
+            ("/api/settings", _) if length > BODY_MAX => too_large(BODY_MAX).into(),
+            ("/api/settings", _) => match console.body.try_lock() {
+                Ok(buffer) => Route::Change(buffer),
+                Err(_) => busy("somebody else is changing settings").into(),
+            },
+            _ if length > SMALL_BODY_MAX => too_large(SMALL_BODY_MAX).into(),
+            ("/api/login", _) => Route::Small(Wanted::LogIn),
+            (_, _) => Route::Small(Wanted::Command),
         }
     }
 
-    fn open_link(&self, method: &str, token: &str) -> Reply<'a, H> {
+    fn small(&self, wanted: Wanted, json: &[u8]) -> Turn<'a, H> {
+        match wanted {
+            Wanted::LogIn => self.log_in(json).into(),
+            Wanted::Command => command(json),
+        }
+    }
+
+    fn open_link(&self, method: &str, token: &str) -> Reply {
         if method != "GET" {
             return not_allowed("GET");
         }
         let is_right =
             Token::parse(token).is_some_and(|token| self.console.access(|it| it.redeem(&token)));
-        if !is_right {
-            // It was opened before: whoever did is signed in, and others see where to.
-            return Reply::new(StatusCode::SEE_OTHER, Body::None).with("Location", "/");
-        }
-        let token = self.sign_in();
-        self.cookie(StatusCode::SEE_OTHER, Some(token))
-            .with("Location", "/")
+        // It may have been opened before: whoever did is signed in, and others see where to.
+        let token = is_right.then(|| self.sign_in());
+        Reply::empty(303).with(Own::ToPage(token))
     }
 
-    async fn log_in<R: Read>(&self, body: RequestBody<'_, R>) -> Reply<'a, H> {
-        let password = match small(body).await {
-            Ok(json) => member::<PASSWORD_MAX>(json, "password"),
-            Err(reply) => return reply,
-        };
-        let Some(password) = password else {
-            return Reply::error(
-                StatusCode::BAD_REQUEST,
-                r#"this is no {"password":"…"} of up to 63 bytes"#,
-            );
+    fn log_in(&self, json: &[u8]) -> Reply {
+        let Some(password) = member::<PASSWORD_MAX>(json, "password") else {
+            return Reply::error(400, r#"this is no {"password":"…"} of up to 63 bytes"#);
         };
         match self.console.check_password(password.as_bytes()) {
-            Ok(()) => {
-                let token = self.sign_in();
-                self.cookie(StatusCode::NO_CONTENT, Some(token))
-            }
-            Err(denied @ Denied::Wrong) => Reply::error(StatusCode::UNAUTHORIZED, denied),
+            Ok(()) => Reply::empty(204).with(Own::Cookie(Some(self.sign_in()))),
+            Err(denied @ Denied::Wrong) => Reply::new(401, Body::Error(Why::Denied(denied))),
             Err(denied @ Denied::Wait { seconds }) => {
-                Reply::error(StatusCode::TOO_MANY_REQUESTS, denied).with("Retry-After", seconds)
+                Reply::new(429, Body::Error(Why::Denied(denied))).with(Own::RetryAfter(seconds))
             }
-        }
-    }
-
-    async fn command<R: Read>(&self, body: RequestBody<'_, R>) -> Reply<'a, H> {
-        let command = match small(body).await {
-            Ok(json) => member::<64>(json, "command"),
-            Err(reply) => return reply,
-        };
-        let Some(command) = command else {
-            return not_done(r#"this is no {"command":"…"}"#);
-        };
-        let command = match LocalCommand::parse(&command) {
-            Ok(command) => command,
-            Err(error) => return not_done(error),
-        };
-        match self.console.command(command).await {
-            Ok(on) => Reply::ok(Body::Done(on)),
-            Err(error) => not_done(error),
-        }
-    }
-
-    async fn set<R: Read>(&self, body: RequestBody<'_, R>) -> Reply<'a, H> {
-        if body.content_length() > BODY_MAX {
-            return too_large(BODY_MAX);
-        }
-        let Ok(mut buffer) = self.console.body.try_lock() else {
-            return busy("somebody else is changing settings");
-        };
-        let length = body.content_length();
-        let changed = match buffer.get_mut(..length) {
-            Some(json) => match body.reader().read_exact(json).await {
-                Ok(()) => self.console.change(|changes| changes.add_json(json)).await,
-                Err(_) => return incomplete(),
-            },
-            None => return too_large(BODY_MAX),
-        };
-        // There may have been a secret in it.
-        buffer.fill(0);
-        match changed {
-            Ok(false) => Reply::ok(Body::Stored(false)),
-            Ok(true) => match self.console.command(LocalCommand::Restart).await {
-                Ok(_) => Reply::ok(Body::Stored(true)),
-                Err(error) => not_done(error),
-            },
-            Err(refusal) => Reply::new(StatusCode::BAD_REQUEST, Body::Refused(refusal)),
         }
     }
 
@@ -217,53 +226,37 @@ impl<'a, H: Host> Service<'a, H> {
                 (name.strip_prefix("monster-")? == id).then(|| Token::parse(token))?
             })
     }
+}
 
-    fn cookie(&self, status: StatusCode, token: Option<Token>) -> Reply<'a, H> {
-        let id = self.console.id();
-        let cookie = fmt::from_fn(move |f| {
-            write!(f, "monster-{id}=")?;
-            match token {
-                Some(token) => write!(f, "{token}")?,
-                None => f.write_str("; Max-Age=0")?,
-            }
-            f.write_str("; HttpOnly; SameSite=Strict; Path=/")
-        });
-        Reply::new(status, Body::None).with("Set-Cookie", cookie)
+/// Whether a request asks for something else than HTTP.
+fn is_upgrade(parts: &RequestParts<'_>) -> bool {
+    // It looks at the headers, and waits for nothing.
+    let token = poll_once(UpgradeToken::from_request_parts(&(), parts));
+    matches!(token, Poll::Ready(Ok(_)))
+}
+
+fn command<'a, H: 'a>(json: &[u8]) -> Turn<'a, H> {
+    let Some(command) = member::<64>(json, "command") else {
+        return Reply::not_done(Why::Text(r#"this is no {"command":"…"}"#)).into();
+    };
+    match LocalCommand::parse(&command) {
+        Ok(command) => Turn::Command(command),
+        Err(error) => Reply::not_done(Why::Command(error)).into(),
     }
 }
 
-/// A body that is read into the connection's own buffer.
-async fn small<'a, 'r, H: Host + 'a, R: Read>(
-    body: RequestBody<'r, R>,
-) -> Result<&'r [u8], Reply<'a, H>> {
-    if body.content_length() > SMALL_BODY_MAX {
-        return Err(too_large(SMALL_BODY_MAX));
-    }
-    match body.read_all().await {
-        Ok(body) => Ok(body),
-        Err(ReadAllBodyError::BufferIsTooSmall { .. }) => Err(too_large(SMALL_BODY_MAX)),
-        Err(_) => Err(incomplete()),
-    }
+fn too_large(most: usize) -> Reply {
+    Reply::new(413, Body::Error(Why::TooLong { most }))
 }
 
-fn too_large<'a, H: Host>(most: usize) -> Reply<'a, H> {
-    let error = format_args!("the body is too long; allowed: up to {most} bytes");
-    Reply::error(StatusCode::PAYLOAD_TOO_LARGE, error)
+fn incomplete() -> Reply {
+    Reply::error(408, "the body did not come in time")
 }
 
-fn incomplete<'a, H: Host>() -> Reply<'a, H> {
-    Reply::error(StatusCode::REQUEST_TIMEOUT, "the body did not come in time")
+fn not_allowed(allowed: &'static str) -> Reply {
+    Reply::new(405, Body::Error(Why::Method { allowed })).with(Own::Allow(allowed))
 }
 
-fn not_allowed<'a, H: Host>(allowed: &str) -> Reply<'a, H> {
-    let error = format_args!("allowed here: {allowed}");
-    Reply::error(StatusCode::METHOD_NOT_ALLOWED, error).with("Allow", allowed)
-}
-
-fn not_done<'a, H: Host>(error: impl fmt::Display) -> Reply<'a, H> {
-    Reply::new(StatusCode::BAD_REQUEST, Body::NotDone(cut(error)))
-}
-
-fn busy<'a, H: Host>(error: &str) -> Reply<'a, H> {
-    Reply::error(StatusCode::SERVICE_UNAVAILABLE, error).with("Retry-After", TRY_AGAIN)
+fn busy(error: &'static str) -> Reply {
+    Reply::error(503, error).with(Own::RetryAfter(TRY_AGAIN))
 }

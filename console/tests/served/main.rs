@@ -2,4 +2,5 @@
 
 mod bench;
 mod http;
+mod memory;
 mod webrepl;
