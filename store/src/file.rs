@@ -2,7 +2,8 @@
 
 use std::fs::{File, OpenOptions};
 use std::future::Future;
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::Path;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -11,11 +12,19 @@ use embedded_storage_async::nor_flash::{
     ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
 };
 
+/// What every byte of erased flash is.
+const ERASED: u8 = 0xff;
+/// How often a copy is compared with the file at most.
+const COPIES: usize = 10;
+
 /// A file as NOR flash with erase blocks of `BLOCK` bytes. Every write is durable when it returns.
+///
+/// It is read once, when it is opened: one process at a time may write to it.
 #[derive(Debug)]
 pub struct FileFlash<const BLOCK: usize = 4096> {
-    file: File,
-    capacity: u32,
+    /// `None` for a copy.
+    file: Option<File>,
+    bytes: Vec<u8>,
 }
 
 impl<const BLOCK: usize> FileFlash<BLOCK> {
@@ -29,44 +38,61 @@ impl<const BLOCK: usize> FileFlash<BLOCK> {
         options.read(true).write(true).create(true).truncate(false);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(path)?;
-        let mut flash = FileFlash { file, capacity };
-        let length = u32::try_from(flash.file.metadata()?.len()).unwrap_or(u32::MAX);
-        flash.fill(length, capacity)?;
-        Ok(flash)
+        let mut file = options.open(path)?;
+        let mut bytes = content(&mut file, capacity)?;
+        let missing = bytes.len();
+        bytes.resize(capacity as usize, ERASED);
+        if let Some(missing) = bytes.get(missing..).filter(|missing| !missing.is_empty()) {
+            file.write_all(missing)?;
+            file.sync_all()?;
+        }
+        Ok(FileFlash {
+            file: Some(file),
+            bytes,
+        })
     }
 
-    /// Erases these bytes.
-    fn fill(&mut self, from: u32, to: u32) -> io::Result<()> {
-        let length = to.saturating_sub(from) as usize;
-        if length > 0 {
-            self.write_at(from, &vec![0xff; length])?;
+    /// A copy of the flash in the file, which may be another process's: what is written to it is
+    /// nowhere else.
+    ///
+    /// # Errors
+    /// Those of the system; there is no such file.
+    pub fn copy(path: &Path, capacity: u32) -> io::Result<Self> {
+        let mut bytes = content(&mut File::open(path)?, capacity)?;
+        // Whoever writes meanwhile would be seen in part.
+        for _ in 0..COPIES {
+            let again = content(&mut File::open(path)?, capacity)?;
+            if core::mem::replace(&mut bytes, again) == bytes {
+                break;
+            }
         }
+        bytes.resize(capacity as usize, ERASED);
+        Ok(FileFlash { file: None, bytes })
+    }
+
+    fn write_at(&mut self, offset: u32, bytes: &[u8]) -> Result<(), FileError> {
+        let place = place(offset, bytes.len());
+        let place = self.bytes.get_mut(place).ok_or(OUT_OF_BOUNDS)?;
+        if let Some(file) = &mut self.file {
+            file.seek(SeekFrom::Start(offset.into()))?;
+            file.write_all(bytes)?;
+            file.sync_data()?;
+        }
+        place.copy_from_slice(bytes);
         Ok(())
     }
+}
 
-    fn write_at(&mut self, offset: u32, bytes: &[u8]) -> io::Result<()> {
-        use std::io::{Seek, SeekFrom, Write};
-        self.file.seek(SeekFrom::Start(offset.into()))?;
-        self.file.write_all(bytes)?;
-        self.file.sync_data()
-    }
+/// What the first `capacity` bytes of a file are, or as many as there are.
+fn content(file: &mut File, capacity: u32) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(capacity.into()).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
 
-    fn read_at(&mut self, offset: u32, bytes: &mut [u8]) -> io::Result<()> {
-        use std::io::{Read, Seek, SeekFrom};
-        self.file.seek(SeekFrom::Start(offset.into()))?;
-        self.file.read_exact(bytes)
-    }
-
-    fn check(&self, offset: u32, length: usize) -> Result<(), FileError> {
-        let end = usize::try_from(offset)
-            .ok()
-            .and_then(|at| at.checked_add(length));
-        match end {
-            Some(end) if end <= self.capacity as usize => Ok(()),
-            _ => Err(FileError(io::ErrorKind::InvalidInput.into())),
-        }
-    }
+fn place(offset: u32, length: usize) -> Range<usize> {
+    let start = offset as usize;
+    start..start.saturating_add(length)
 }
 
 impl<const BLOCK: usize> ErrorType for FileFlash<BLOCK> {
@@ -77,12 +103,13 @@ impl<const BLOCK: usize> ReadNorFlash for FileFlash<BLOCK> {
     const READ_SIZE: usize = 1;
 
     async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), FileError> {
-        self.check(offset, bytes.len())?;
-        Ok(self.read_at(offset, bytes)?)
+        let found = self.bytes.get(place(offset, bytes.len()));
+        bytes.copy_from_slice(found.ok_or(OUT_OF_BOUNDS)?);
+        Ok(())
     }
 
     fn capacity(&self) -> usize {
-        self.capacity as usize
+        self.bytes.len()
     }
 }
 
@@ -91,23 +118,23 @@ impl<const BLOCK: usize> NorFlash for FileFlash<BLOCK> {
     const ERASE_SIZE: usize = BLOCK;
 
     async fn erase(&mut self, from: u32, to: u32) -> Result<(), FileError> {
-        self.check(from, to.saturating_sub(from) as usize)?;
-        Ok(self.fill(from, to)?)
+        self.write_at(from, &vec![ERASED; to.saturating_sub(from) as usize])
     }
 
     async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), FileError> {
-        self.check(offset, bytes.len())?;
-        Ok(self.write_at(offset, bytes)?)
+        self.write_at(offset, bytes)
     }
 }
 
-/// An error of the system.
-#[derive(Debug)]
-pub struct FileError(pub io::Error);
+/// What went wrong with the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileError(pub io::ErrorKind);
+
+const OUT_OF_BOUNDS: FileError = FileError(io::ErrorKind::InvalidInput);
 
 impl From<io::Error> for FileError {
     fn from(error: io::Error) -> Self {
-        FileError(error)
+        FileError(error.kind())
     }
 }
 
@@ -153,6 +180,25 @@ mod tests {
             let mode = std::fs::metadata(&path).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
         }
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn what_is_written_to_a_copy_is_not_in_the_file() {
+        let path = std::env::temp_dir().join(format!("monster-store-copy-{}", std::process::id()));
+        assert!(FileFlash::<4096>::copy(&path, CAPACITY).is_err());
+        let flash = FileFlash::<4096>::open(&path, CAPACITY).unwrap();
+        let mut store = block_on(Store::open(flash, 0..CAPACITY)).unwrap();
+        block_on(store.save_settings([("broker.user", "ann")])).unwrap();
+        let before = std::fs::read(&path).unwrap();
+        for _ in 0..2 {
+            let copy = FileFlash::<4096>::copy(&path, CAPACITY).unwrap();
+            let mut store = block_on(Store::open(copy, 0..CAPACITY)).unwrap();
+            let user = block_on(store.settings()).unwrap().broker.user;
+            assert_eq!(user.as_str(), "ann");
+            block_on(store.factory_reset()).unwrap();
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), before);
         std::fs::remove_file(&path).unwrap();
     }
 

@@ -50,7 +50,7 @@ use sequential_storage::map::{MapConfig, MapStorage};
 pub use blob::{BLOB_MAX, Name};
 pub use error::{SettingsError, StoreError};
 pub use schema::SCHEMA;
-pub use secret::{PASSWORD, Password, SECRET};
+pub use secret::{PASSWORD, Password, SECRET, unkept_password};
 pub use settings::Pairs;
 use settings::Written;
 
@@ -251,6 +251,14 @@ impl<F: NorFlash> Store<F> {
         starts.count(reason);
         self.write(KEY_STARTS, &starts.written()).await?;
         Ok(starts)
+    }
+
+    /// Keeps how often the device has started elsewhere, or before it had this store.
+    ///
+    /// # Errors
+    /// Those of the flash; what was counted is still there then.
+    pub async fn set_starts(&mut self, starts: Starts) -> Result<(), StoreError<F::Error>> {
+        self.write(KEY_STARTS, &starts.written()).await
     }
 
     async fn read(&mut self, key: Key) -> Result<Option<&[u8]>, StoreError<F::Error>> {

@@ -80,10 +80,7 @@ impl<F: NorFlash> Store<F> {
         let Some(random) = random() else {
             return Ok(None);
         };
-        let text = random.map(|byte| {
-            let index = usize::from(byte) % ALPHABET.len();
-            ALPHABET.get(index).copied().unwrap_or(b'a')
-        });
+        let text = characters(random);
         self.write(which.key(), &text).await?;
         Ok(secret(&text))
     }
@@ -95,6 +92,18 @@ impl<F: NorFlash> Store<F> {
         }
         Ok(())
     }
+}
+
+/// A password as a [`Store`] makes them, for a device that cannot keep one.
+pub fn unkept_password(random: [u8; PASSWORD]) -> Secret<PASSWORD> {
+    secret(&characters(random)).unwrap_or_default()
+}
+
+fn characters(random: [u8; PASSWORD]) -> [u8; PASSWORD] {
+    random.map(|byte| {
+        let index = usize::from(byte) % ALPHABET.len();
+        ALPHABET.get(index).copied().unwrap_or(b'a')
+    })
 }
 
 fn secret(text: &[u8]) -> Option<Secret<PASSWORD>> {

@@ -31,7 +31,8 @@ pub struct Cli {
 }
 
 const AFTER_HELP: &str = "\
-Every setting can be given in three ways; flags beat the environment, which beats the file:
+Every setting can be given in three ways; flags beat the environment, which beats the file, which beats
+what was changed at the device itself and is stored:
   --set mqtt.keep_alive=30     MONSTER_MQTT_KEEP_ALIVE=30     mqtt.keep_alive = 30 in monster.toml
 `monster settings` explains them all. A password belongs in the file or in the environment
 (MONSTER_BROKER_PASSWORD): others on this computer can see the flags of a program.";
@@ -237,6 +238,10 @@ pub struct SettingsArgs {
     /// The settings file [default: monster.toml, if there is one here]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+
+    /// The folder in which the device keeps its id and state [default: this platform's]
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
 
     /// Only say whether the file is right; exit code 0 if it is, 2 if not
     #[arg(long)]

@@ -1,5 +1,7 @@
-//! The settings of this device, from a file, the environment and flags: flags beat the environment,
-//! which beats the file. Everything is checked before anything is used.
+//! The settings of this device, from flags, the environment, a file, and what is stored: each beats
+//! those after it. Everything is checked before anything is used.
+
+mod origin;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -8,12 +10,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use monster::settings::{BrokerUrl, Scheme, Settings, TABLE};
-use monster_console::Origin;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::control::Origins;
 use crate::pins::wiring::Wiring;
+
+pub use origin::{Origin, Origins};
 
 /// The file that is read when none is named.
 pub const DEFAULT_FILE: &str = "monster.toml";
@@ -65,7 +67,7 @@ impl Flag {
 #[derive(Debug)]
 pub struct Config {
     pub settings: Settings,
-    /// Where those come from that were given.
+    /// Where each of them was found.
     pub origins: Origins,
     /// Where its pins are.
     pub wiring: Wiring,
@@ -76,7 +78,7 @@ pub struct Config {
 }
 
 /// One thing that is wrong: where, and what.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     origin: String,
     what: String,
@@ -104,17 +106,22 @@ impl fmt::Display for Problem {
 /// One value, and where it was found.
 #[derive(Debug)]
 struct Entry {
-    origin: String,
+    origin: Origin,
     key: String,
     value: String,
 }
 
 impl Sources {
-    /// Reads them all.
+    /// Reads them all, for a program that stores nothing.
     ///
     /// # Errors
     /// Everything that is wrong, in the order in which it was read.
     pub fn load(self) -> Result<Config, Vec<Problem>> {
+        self.read().over(&[])
+    }
+
+    /// Reads them all.
+    pub fn read(self) -> Layers {
         let mut problems = Vec::new();
         let mut warnings = Vec::new();
 
@@ -129,34 +136,16 @@ impl Sources {
         };
         let from_environment = environment_entries(self.environment, &mut problems, &mut warnings);
         let from_flags = self.flags.into_iter().map(|flag| Entry {
-            origin: flag.name.to_owned(),
+            origin: Origin::Flag(flag.name),
             key: flag.key,
             value: flag.value,
         });
-
-        let mut settings = Settings::default();
-        let mut origins = Origins::new();
-        for (origin, layer) in [
-            (Origin::File, from_file),
-            (Origin::Environment, from_environment),
-            (Origin::Flag, from_flags.collect()),
-        ] {
-            origins.extend(layer.iter().map(|entry| (entry.key.clone(), origin)));
-            apply(&mut settings, layer, &mut problems);
-        }
-        if !problems.is_empty() {
-            return Err(problems);
-        }
-        let in_all = |error: &dyn fmt::Display| vec![Problem::new("", error)];
-        settings.validate().map_err(|conflict| in_all(&conflict))?;
-        let wiring = Wiring::of(&settings).map_err(|error| in_all(&error))?;
-        Ok(Config {
-            settings,
-            origins,
-            wiring,
+        Layers {
             file,
+            layers: [from_file, from_environment, from_flags.collect()],
+            problems,
             warnings,
-        })
+        }
     }
 
     fn file_to_read(&self) -> Option<PathBuf> {
@@ -166,6 +155,75 @@ impl Sources {
                 default.exists().then_some(default)
             })
         })
+    }
+}
+
+/// What the file, the environment and the flags say.
+#[derive(Debug)]
+pub struct Layers {
+    /// The file that was read, if there was one.
+    file: Option<PathBuf>,
+    /// Those that say more come later.
+    layers: [Vec<Entry>; 3],
+    problems: Vec<Problem>,
+    /// What is probably a mistake, but harmless.
+    warnings: Vec<String>,
+}
+
+impl Layers {
+    /// Whether each of them is allowed by itself.
+    ///
+    /// # Errors
+    /// Everything that is wrong, in the order in which it was read.
+    pub fn check(&self) -> Result<(), Vec<Problem>> {
+        self.apply_over(&[]).map(drop)
+    }
+
+    /// What is probably a mistake, but harmless.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// All settings: these, over those that are stored, each a key and its text.
+    ///
+    /// # Errors
+    /// Everything that is wrong, in the order in which it was read.
+    pub fn over(&self, stored: &[(String, String)]) -> Result<Config, Vec<Problem>> {
+        let (settings, origins) = self.apply_over(stored)?;
+        let in_all = |error: &dyn fmt::Display| vec![Problem::new("", error)];
+        settings.validate().map_err(|conflict| in_all(&conflict))?;
+        let wiring = Wiring::of(&settings).map_err(|error| in_all(&error))?;
+        Ok(Config {
+            settings,
+            origins,
+            wiring,
+            file: self.file.clone(),
+            warnings: self.warnings.clone(),
+        })
+    }
+
+    fn apply_over(&self, stored: &[(String, String)]) -> Result<(Settings, Origins), Vec<Problem>> {
+        let mut settings = Settings::default();
+        let mut origins = Origins::default();
+        let mut problems = self.problems.clone();
+        let stored = stored.iter().map(|(key, value)| Entry {
+            origin: Origin::Stored,
+            key: key.clone(),
+            value: value.clone(),
+        });
+        apply(
+            &mut settings,
+            &mut origins,
+            &stored.collect::<Vec<_>>(),
+            &mut problems,
+        );
+        for layer in &self.layers {
+            apply(&mut settings, &mut origins, layer, &mut problems);
+        }
+        match problems.is_empty() {
+            true => Ok((settings, origins)),
+            false => Err(problems),
+        }
     }
 }
 
@@ -183,30 +241,39 @@ pub fn variable_of(key: &str) -> String {
 }
 
 /// Sets what one source says, over what weaker ones said.
-fn apply(settings: &mut Settings, layer: Vec<Entry>, problems: &mut Vec<Problem>) {
-    forget_what_a_new_broker_replaces(settings, &layer);
-    let (version, rest): (Vec<_>, Vec<_>) =
-        layer.into_iter().partition(|entry| entry.key == "version");
-    for entry in version {
+fn apply(
+    settings: &mut Settings,
+    origins: &mut Origins,
+    layer: &[Entry],
+    problems: &mut Vec<Problem>,
+) {
+    forget_what_a_new_broker_replaces(settings, origins, layer);
+    let is_version = |entry: &&Entry| entry.key == "version";
+    for entry in layer.iter().filter(is_version) {
         if let Err(error) = settings.set(&entry.key, &entry.value) {
             // Settings of a newer Monster: what else is in there cannot be judged.
-            return problems.push(Problem::new(entry.origin, error));
+            return problems.push(Problem::new(&entry.origin, error));
         }
+        origins.set(&entry.key, &entry.origin);
     }
-    for entry in rest {
-        if let Err(error) = settings.set(&entry.key, &entry.value) {
-            problems.push(Problem::new(entry.origin, error));
+    for entry in layer.iter().filter(|entry| !is_version(entry)) {
+        match settings.set(&entry.key, &entry.value) {
+            Ok(()) => origins.set(&entry.key, &entry.origin),
+            Err(error) => problems.push(Problem::new(&entry.origin, error)),
         }
     }
 }
 
 /// A URL with a user takes the place of a user, a password from a weaker source, and one without TLS
 /// its files. Within one source, `broker.user` wins over the URL.
-fn forget_what_a_new_broker_replaces(settings: &mut Settings, layer: &[Entry]) {
-    let Some(url) = layer
-        .iter()
-        .rfind(|entry| entry.key == "broker.url")
-        .and_then(|entry| BrokerUrl::parse(&entry.value).ok())
+fn forget_what_a_new_broker_replaces(
+    settings: &mut Settings,
+    origins: &mut Origins,
+    layer: &[Entry],
+) {
+    let found = layer.iter().rfind(|entry| entry.key == "broker.url");
+    let Some((entry, url)) =
+        found.and_then(|entry| Some((entry, BrokerUrl::parse(&entry.value).ok()?)))
     else {
         return;
     };
@@ -214,11 +281,16 @@ fn forget_what_a_new_broker_replaces(settings: &mut Settings, layer: &[Entry]) {
     if !url.user().is_empty() {
         settings.broker.user = default.user;
         settings.broker.password = default.password;
+        origins.set("broker.user", &entry.origin);
+        origins.set("broker.password", &entry.origin);
     }
     if url.scheme() == Scheme::Mqtt {
         settings.broker.ca = default.ca;
         settings.broker.cert = default.cert;
         settings.broker.key = default.key;
+        for key in ["broker.ca", "broker.cert", "broker.key"] {
+            origins.forget(key);
+        }
     }
 }
 
@@ -248,7 +320,7 @@ fn environment_entries(
         };
         match value.into_string() {
             Ok(value) => entries.push(Entry {
-                origin: name.to_owned(),
+                origin: Origin::Environment(name.to_owned()),
                 key: setting.key().to_owned(),
                 value,
             }),
@@ -256,7 +328,9 @@ fn environment_entries(
         }
     }
     // The long name of the broker's URL wins over the short one.
-    entries.sort_by_key(|entry| entry.origin != BROKER_VARIABLE);
+    entries.sort_by_key(
+        |entry| !matches!(&entry.origin, Origin::Environment(name) if name == BROKER_VARIABLE),
+    );
     entries
 }
 
@@ -281,7 +355,7 @@ fn read_file(path: &Path) -> Result<Vec<Entry>, Problem> {
     found
         .into_iter()
         .map(|(position, key, value)| {
-            let origin = format!("{}:{}", path.display(), line_of(&text, position));
+            let origin = Origin::File(path.to_owned(), line_of(&text, position));
             match value {
                 Some(value) => Ok(Entry { origin, key, value }),
                 None => Err(Problem::new(

@@ -13,7 +13,7 @@ use monster::settings::value::LogLevel;
 use crate::style::{ERROR, FAINT, WARNING};
 
 /// Prints lines, each with the seconds since the program was started.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Console {
     level: LogLevel,
     started: Instant,
@@ -26,6 +26,11 @@ impl Console {
             level,
             started: Instant::now(),
         }
+    }
+
+    /// The same, but for the level.
+    pub fn at_level(self, level: LogLevel) -> Self {
+        Console { level, ..self }
     }
 
     /// A line for the log.

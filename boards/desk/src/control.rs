@@ -1,15 +1,12 @@
 //! The console of this computer's device: its page, its API and WebREPL, on a port of this computer.
 
-use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use monster::identity::DeviceId;
-use monster::settings::Settings;
 use monster_console::{Console, Host, Origin, REQUEST_BUFFER, serve};
 use picoserve::time::TokioTimer;
 use ring::digest::{Context, SHA256};
@@ -18,7 +15,9 @@ use tokio::sync::Semaphore;
 use umqtt::{Clock as _, Instant};
 
 use crate::clock::Clock;
+use crate::config::{self, Origins};
 use crate::identity::random_bytes;
+use crate::life::Life;
 
 /// Where the console is unless somebody wants it elsewhere.
 pub const DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8266);
@@ -28,22 +27,15 @@ const PORTS: u16 = 32;
 const CONNECTIONS: usize = 64;
 /// How long nothing is accepted after the system refused to.
 const PAUSE: Duration = Duration::from_millis(200);
-/// The length of a password that is made up, in characters of 5 bits each.
-const PASSWORD: usize = 12;
-/// Small letters and digits, but for those that are mistaken for others: l, o, 0, 1.
-const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
 /// The console, and what it needs of this computer.
 pub type Control = Console<Here>;
-
-/// Which settings come from where.
-pub type Origins = BTreeMap<String, Origin>;
 
 /// This computer, as the console asks it.
 pub struct Here {
     clock: Cell<Clock>,
     chance: Chance,
-    origins: Origins,
+    origins: RefCell<Origins>,
 }
 
 impl Host for Here {
@@ -60,7 +52,12 @@ impl Host for Here {
     }
 
     fn origin(&self, key: &str) -> Option<Origin> {
-        self.origins.get(key).copied()
+        match self.origins.borrow().of(key) {
+            config::Origin::Default | config::Origin::Stored => None,
+            config::Origin::File(..) => Some(Origin::File),
+            config::Origin::Environment(_) => Some(Origin::Environment),
+            config::Origin::Flag(_) => Some(Origin::Flag),
+        }
     }
 }
 
@@ -68,27 +65,19 @@ impl Host for Here {
 ///
 /// # Errors
 /// The system has no random numbers: then no password and no link would be safe.
-pub fn console(origins: Origins) -> io::Result<Control> {
+pub fn console() -> io::Result<Control> {
     Ok(Console::new(Here {
         clock: Cell::new(Clock::new()),
         chance: Chance::new(random_bytes()?),
-        origins,
+        origins: RefCell::default(),
     }))
 }
 
-/// A password nobody can guess.
-///
-/// # Errors
-/// The system has no random numbers.
-pub fn password() -> io::Result<String> {
-    let letter = |byte: u8| char::from(ALPHABET[usize::from(byte) % ALPHABET.len()]);
-    Ok(random_bytes::<PASSWORD>()?.map(letter).iter().collect())
-}
-
-/// A device starts, with a clock of its own.
-pub fn start(control: &Control, clock: Clock, id: &DeviceId, given: &Settings, password: &str) {
+/// A device starts, with a clock of its own, and the password it has made up.
+pub fn start(control: &Control, clock: Clock, life: &Life, password: &str) {
     control.board().clock.set(clock);
-    control.start(id, given, password);
+    control.board().origins.replace(life.origins.clone());
+    control.start(&life.id, &life.given, password);
 }
 
 /// A link that signs in whoever opens it first; the ones before it do not any more.
@@ -204,15 +193,5 @@ mod tests {
         assert_ne!(drawn[0], drawn[1]);
         assert_ne!(drawn[0], drawn[2]);
         assert_ne!(drawn[0][..8], drawn[0][32..]);
-    }
-
-    #[test]
-    fn a_password_is_made_of_characters_nobody_mistakes() {
-        let made = [password().unwrap(), password().unwrap()];
-        assert_ne!(made[0], made[1]);
-        for password in made {
-            assert_eq!(password.len(), PASSWORD);
-            assert!(password.bytes().all(|byte| ALPHABET.contains(&byte)));
-        }
     }
 }

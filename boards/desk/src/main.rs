@@ -1,6 +1,6 @@
 //! The binary `monster`: this computer as a device.
 //!
-//! It is a thin shell round the device core: [`run`] is the loop; [`transport`] and [`link`] are its
+//! It is a thin shell round the device core: [`run`] is the loop, round one [`life`] after the other; [`transport`] and [`link`] are its
 //! connection, [`pins`] and [`keys`] its hands, [`store`] its memory; [`notify`] tells systemd that it
 //! is well; [`control`] is its console, for browsers. [`config`] reads settings.
 //! What a device does is in the crate `monster` alone.
@@ -17,6 +17,7 @@ mod console;
 mod control;
 mod identity;
 mod keys;
+mod life;
 mod link;
 #[cfg_attr(not(target_os = "linux"), path = "no_notify.rs")]
 mod notify;
@@ -96,6 +97,12 @@ impl Failure {
     }
 }
 
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.lines.join("; "))
+    }
+}
+
 impl From<Vec<Problem>> for Failure {
     fn from(problems: Vec<Problem>) -> Self {
         Failure {
@@ -111,12 +118,16 @@ fn settings(args: &SettingsArgs) -> Result<(), Failure> {
     if args.check {
         return check(args.config.clone(), environment);
     }
-    let config = Sources {
+    let folder = start::state_folder(args.state.as_ref(), &environment);
+    let stored = folder.map(|folder| store::stored_settings(&folder));
+    let stored = stored.unwrap_or(Ok(Vec::new())).map_err(Failure::failed)?;
+    let layers = Sources {
         file: args.config.clone(),
         environment,
         ..Sources::default()
-    };
-    let config = config.load()?;
+    }
+    .read();
+    let config = layers.over(&stored)?;
     warn(&config);
     // Whoever stops reading has read enough.
     let _ = console::print(&show_settings::page(&config));

@@ -8,27 +8,26 @@ use std::time::Duration;
 
 use monster::device::{Device, Input, Output, RECEIVE_BUFFER, ResetReason, SEND_BUFFER, Start};
 use monster::dht::Reading;
-use monster::identity::DeviceId;
 use monster::memory::Memory;
-use monster::settings::Settings;
 use monster::settings::value::LogLevel;
 use monster_console::{Request, failure};
+use monster_store::Starts;
+use monster_store::file::block_on;
 use tokio::time::{Instant as SystemInstant, sleep_until};
 use umqtt::Clock as _;
 
+use crate::Failure;
 use crate::clock::Clock;
-use crate::console::Console;
 use crate::control::{self, Control};
 use crate::identity::random_bytes;
 use crate::keys::{Key, Keys, give_terminal_back};
+use crate::life::{Desk, Life, Wired};
 use crate::link::{Link, LinkEvent};
 use crate::notify::Notifier;
 use crate::pins::{Button, Fault, Pins, Sensor};
 use crate::signals::{Signal, Signals};
-use crate::store::Store;
 use crate::style::{GOOD, STRONG};
 use crate::syslog::Syslog;
-use crate::transport::Endpoint;
 
 /// How long the device may take to say goodbye.
 const STOP_TIMEOUT: Duration = Duration::from_secs(3);
@@ -37,57 +36,78 @@ const LOG_DELAY: Duration = Duration::from_millis(50);
 /// The exit code of a program that Ctrl-C ended (128 and the signal's number).
 const INTERRUPTED: i32 = 130;
 
-/// What the device runs with, whatever becomes of it.
-pub struct Board {
-    pub settings: Settings,
-    pub id: DeviceId,
-    pub endpoint: Endpoint,
-    pub store: Store,
-    pub console: Console,
-    pub control: Rc<Control>,
-    /// Where the console listens.
-    pub door: Option<SocketAddr>,
-    /// The settings as they were given, before this board completed them.
-    pub given: Settings,
-    /// The password of the console, unless the settings have one.
-    pub password: String,
-}
-
 /// Why a device ended.
 enum End {
     Stopped,
     Restart(ResetReason),
 }
 
-impl Board {
-    /// Runs the device until somebody stops it. A restart is one within this process.
-    pub async fn run(self, pins: Pins, keys: Option<Keys>, notifier: Notifier) {
-        let mut world = World {
-            pins,
-            keys,
-            notifier,
-            signals: Signals::listen(),
-        };
-        let mut reset = ResetReason::PowerOn;
-        while let End::Restart(reason) = self.run_once(reset, &mut world).await {
-            reset = reason;
-        }
+/// Runs the device until somebody stops it. A restart is one within this process.
+///
+/// # Errors
+/// It cannot start anew.
+pub async fn run(
+    mut desk: Desk,
+    mut life: Life,
+    mut wired: Wired,
+    access: Access,
+    keys: Option<Keys>,
+    notifier: Notifier,
+) -> Result<(), Failure> {
+    let mut world = World {
+        access,
+        keys,
+        notifier,
+        signals: Signals::listen(),
+    };
+    let mut reset = ResetReason::PowerOn;
+    while let End::Restart(reason) = world.run(&mut desk, &life, &mut wired.pins, reset).await {
+        reset = reason;
+        (life, wired) = desk.start(Some(wired))?;
     }
+    Ok(())
+}
 
-    async fn run_once(&self, reset: ResetReason, world: &mut World) -> End {
+/// How people come to its console.
+pub struct Access {
+    pub control: Rc<Control>,
+    /// Where it listens.
+    pub door: Option<SocketAddr>,
+}
+
+/// What outlives a device that starts anew.
+struct World {
+    access: Access,
+    keys: Option<Keys>,
+    notifier: Notifier,
+    signals: Signals,
+}
+
+impl World {
+    /// One life.
+    async fn run(
+        &mut self,
+        desk: &mut Desk,
+        life: &Life,
+        pins: &mut Pins,
+        reset: ResetReason,
+    ) -> End {
         let World {
-            pins,
+            access,
             keys,
             notifier,
             signals,
-        } = world;
+        } = self;
         let clock = Clock::new();
-        control::start(&self.control, clock, &self.id, &self.given, &self.password);
+        let password = desk.console_password();
+        control::start(&access.control, clock, life, password.expose());
         let mut receive = [0; RECEIVE_BUFFER];
         let mut send = [0; SEND_BUFFER];
-        let start = self.start(reset, pins.start());
+        let start = start(desk, life, reset, pins.start());
         let mut running = Running {
-            board: self,
+            desk,
+            life,
+            access,
             device: Device::new(start, &mut receive, &mut send, clock.now()),
             link: Link::Down,
             network: true,
@@ -95,7 +115,7 @@ impl Board {
             notifier,
             clock,
             sensor_fault: None,
-            syslog: self.settings.log.syslog.as_ref().map(Syslog::start),
+            syslog: life.settings.log.syslog.as_ref().map(Syslog::start),
             log: Vec::new(),
             stopping: None,
         };
@@ -123,43 +143,38 @@ impl Board {
                     Signal::Interrupt => running.interrupted(),
                     Signal::Terminate => running.stop(),
                 },
-                request = self.control.request() => running.request(request),
+                request = access.control.request() => running.request(request).await,
                 () = sleep_until(wake.unwrap_or_else(SystemInstant::now)), if wake.is_some() => {}
             }
         }
     }
-
-    fn start(&self, reset: ResetReason, button_pressed: bool) -> Start {
-        let mut warnings = Vec::new();
-        let mut memory = Memory::default();
-        for (key, bytes) in self.store.load(&mut warnings) {
-            if let Err(error) = memory.load(key, &bytes) {
-                warnings.push(error.to_string());
-            }
-        }
-        let boots = self.store.count_boot(&mut warnings);
-        for warning in warnings {
-            self.console.log(LogLevel::Warn, warning);
-        }
-        Start {
-            settings: self.settings.clone(),
-            id: self.id.clone(),
-            // Without chance the waits are the same as another device's, which is no reason to stop.
-            seed: random_bytes().map_or(0, u64::from_le_bytes),
-            reset,
-            boots,
-            memory,
-            button_pressed,
-        }
-    }
 }
 
-/// What outlives a device that starts anew.
-struct World {
-    pins: Pins,
-    keys: Option<Keys>,
-    notifier: Notifier,
-    signals: Signals,
+/// What is stored, and what the device is told of its start.
+fn start(desk: &mut Desk, life: &Life, reset: ResetReason, button_pressed: bool) -> Start {
+    let (store, warnings) = (&mut desk.store, &mut desk.warnings);
+    let damaged = |key| warnings.push(format!("the stored record {key} is left out"));
+    let memory = block_on(store.memory(damaged)).unwrap_or_else(|error| {
+        warnings.push(format!("nothing is remembered: {error}"));
+        Memory::default()
+    });
+    let starts = block_on(store.count_start(reset)).unwrap_or_else(|error| {
+        warnings.push(format!("this start is not counted: {error}"));
+        Starts::default()
+    });
+    for warning in desk.warnings.drain(..) {
+        desk.console.log(LogLevel::Warn, warning);
+    }
+    Start {
+        settings: life.settings.clone(),
+        id: life.id.clone(),
+        // Without chance the waits are the same as another device's, which is no reason to stop.
+        seed: random_bytes().map_or(0, u64::from_le_bytes),
+        reset,
+        boots: starts.total,
+        memory,
+        button_pressed,
+    }
 }
 
 async fn next_key(keys: &mut Option<Keys>) -> Option<Key> {
@@ -171,7 +186,9 @@ async fn next_key(keys: &mut Option<Keys>) -> Option<Key> {
 
 /// One life of the device.
 struct Running<'a, 'b> {
-    board: &'a Board,
+    desk: &'a mut Desk,
+    life: &'a Life,
+    access: &'a Access,
     device: Device<'b>,
     link: Link,
     /// Whether the simulated network is there.
@@ -209,7 +226,7 @@ impl Running<'_, '_> {
                 continue;
             };
             match output {
-                Output::Connect => self.link.open(&self.board.endpoint),
+                Output::Connect => self.link.open(&self.life.endpoint),
                 Output::Close => self.link.close().await,
                 Output::Switch { level } => self.switch(level),
                 Output::Measure => {
@@ -217,18 +234,15 @@ impl Running<'_, '_> {
                         self.tell(Input::Pulses(&pulses));
                     }
                 }
-                Output::Save(record) => {
-                    let saved = self.board.store.save(record.key, &record.bytes);
-                    match saved {
-                        Ok(()) => self.tell(Input::Saved(record.key)),
-                        Err(error) => {
-                            self.say(LogLevel::Error, format_args!("cannot store: {error}"));
-                            self.tell(Input::SaveFailed(record.key));
-                        }
+                Output::Save(record) => match self.desk.store.save(&record).await {
+                    Ok(()) => self.tell(Input::Saved(record.key)),
+                    Err(error) => {
+                        self.say(LogLevel::Error, format_args!("cannot store: {error}"));
+                        self.tell(Input::SaveFailed(record.key));
                     }
-                }
+                },
                 Output::Identify => {
-                    let id = &self.board.id;
+                    let id = &self.life.id;
                     let text = format!("\x07{STRONG}{GOOD}*** this is {id} ***{GOOD:#}{STRONG:#}");
                     self.say(LogLevel::Info, text);
                 }
@@ -241,13 +255,13 @@ impl Running<'_, '_> {
                 Output::AccessPoint { .. } => {}
                 Output::Log(line) => {
                     if let Some(syslog) = &self.syslog {
-                        syslog.send(line.syslog(&self.board.id).to_string());
+                        syslog.send(line.syslog(&self.life.id).to_string());
                     }
                     self.say(line.level, line.text);
                 }
                 Output::FactoryReset => {
                     self.link.close().await;
-                    let forgotten = match self.board.store.forget() {
+                    let forgotten = match self.desk.store.factory_reset().await {
                         Ok(()) => "everything is forgotten but what the file, the environment and \
                                    the flags say"
                             .to_owned(),
@@ -281,12 +295,12 @@ impl Running<'_, '_> {
 
     /// Shows how the device is, to people and to systemd. Only a device that has had its turn is shown.
     fn show(&mut self) {
+        self.access.control.update(&self.device, self.clock.now());
         self.notifier.turned(if self.device.is_online() {
             "connected to the broker"
         } else {
             "no connection to the broker"
         });
-        self.board.control.update(&self.device, self.clock.now());
     }
 
     /// When the log is to be printed.
@@ -301,13 +315,13 @@ impl Running<'_, '_> {
 
     fn print_log(&mut self) {
         for (at, level, line) in self.log.drain(..) {
-            self.board.console.log_at(at.into_std(), level, line);
+            self.desk.console.log_at(at.into_std(), level, line);
         }
     }
 
     /// When something is due, if nothing happens before.
     fn wake(&self) -> Option<SystemInstant> {
-        let due = [self.device.deadline(), self.board.control.deadline()];
+        let due = [self.device.deadline(), self.access.control.deadline()];
         let due = due.into_iter().flatten().min();
         let stop = self.stopping.map(|since| since + STOP_TIMEOUT);
         [
@@ -383,8 +397,8 @@ impl Running<'_, '_> {
                 self.tell(Input::Network(self.network));
             }
             Key::Console => {
-                if let Some(door) = self.board.door {
-                    let link = control::link(&self.board.control, door);
+                if let Some(door) = self.access.door {
+                    let link = control::link(&self.access.control, door);
                     self.show_only(format_args!("the console: {STRONG}{link}{STRONG:#}"));
                 }
             }
@@ -415,27 +429,30 @@ impl Running<'_, '_> {
     }
 
     /// What somebody at the console wants.
-    fn request(&mut self, request: Request) {
+    async fn request(&mut self, request: Request) {
+        let control = &self.access.control;
         let answer = match request {
             Request::Command(command) => {
                 self.tell(Input::Local(command));
-                self.board.control.update(&self.device, self.clock.now());
+                control.update(&self.device, self.clock.now());
                 Ok(())
             }
-            Request::Store => Err(failure(
-                "this computer keeps its settings in a file; change them there",
-            )),
+            Request::Store => {
+                let changes = control.changes().await;
+                let changes = changes.iter().map(|(key, text)| (key, Some(text)));
+                self.desk.change_settings(changes).map_err(failure)
+            }
         };
-        self.board.control.answer(answer);
+        control.answer(answer);
     }
 
     /// A line for the log.
     fn say(&mut self, level: LogLevel, text: impl Display) {
         let text = text.to_string();
-        if level <= self.board.settings.log.level {
+        if level <= self.life.settings.log.level {
             let plain = anstream::adapter::strip_str(&text).to_string();
             let line = format_args!("{}", plain.trim_matches('\x07'));
-            self.board.control.log(level, line);
+            self.access.control.log(level, line);
         }
         self.log.push((SystemInstant::now(), level, text));
     }

@@ -4,139 +4,114 @@
 use std::io;
 use std::net::SocketAddr;
 use std::panic::resume_unwind;
-use std::path::Path;
+use std::path::PathBuf;
 use std::rc::Rc;
 
-use monster::settings::BrokerUrl;
+use monster::settings::Secret;
 use monster::settings::value::LogLevel;
-
 use tokio::task::LocalSet;
 
 use crate::Failure;
 use crate::banner::{self, Address, Banner};
 use crate::broker;
 use crate::cli::RunArgs;
-use crate::config::{Config, STATE_VARIABLE, Sources, variable};
+use crate::config::{Environment, STATE_VARIABLE, Sources, variable};
 use crate::console::{self, Console};
 use crate::control::{self, Door};
-use crate::identity::{MACHINE_ID, own_id};
 use crate::keys::Keys;
+use crate::life::Desk;
 use crate::notify::Notifier;
-use crate::pins::Pins;
-use crate::run::Board;
+use crate::run::{self, Access};
 use crate::send;
 use crate::signals::Signals;
 use crate::state::{StateFolder, default_folder};
-use crate::store::Store;
-use crate::transport::Endpoint;
+use crate::store;
 
 /// `monster run`, until somebody stops it.
 pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let environment = std::env::vars_os().collect();
-    let state = args
-        .state
-        .clone()
-        .or_else(|| variable(&environment, STATE_VARIABLE))
-        .or_else(default_folder)
-        .ok_or_else(|| {
-            Failure::usage(
-                "there is no folder to keep the device's state in: --state DIR names one",
-            )
-        })?;
-    let config = Sources {
+    let folder = state_folder(args.state.as_ref(), &environment).ok_or_else(|| {
+        Failure::usage("there is no folder to keep the device's state in: --state DIR names one")
+    })?;
+    let layers = Sources {
         file: args.config.clone(),
         environment,
         flags: args.flags().map_err(|problem| vec![problem])?,
         ..Sources::default()
-    };
-    let Config {
-        mut settings,
-        origins,
-        wiring,
-        mut warnings,
-        ..
-    } = config.load()?;
-
-    let state = StateFolder::open(state).map_err(Failure::failed)?;
-    let id = match &settings.id {
-        Some(id) => id.clone(),
-        None => own_id(state.path(), Path::new(MACHINE_ID), &mut warnings).map_err(|error| {
-            Failure::failed(format_args!("there is no id: {error}; give one: --id ID"))
-        })?,
-    };
-    let given = settings.clone();
-    settings.id = Some(id.clone());
-    settings.validate().map_err(Failure::usage)?;
-
-    let own_broker = match settings.broker.url {
-        Some(_) => None,
-        None => Some(broker::start().map_err(no_broker)?),
-    };
-    if let Some(own) = &own_broker {
-        let url = format!("mqtt://{}", own.address());
-        settings.broker.url = BrokerUrl::parse(&url).ok();
     }
-    let endpoint = Endpoint::new(&settings.broker).map_err(Failure::usage)?;
+    .read();
+    layers.check()?;
 
-    let console = Console::new(settings.log.level);
+    let folder = StateFolder::open(folder).map_err(Failure::failed)?;
+    let mut warnings = layers.warnings().to_vec();
+    let store = store::open(folder.path(), &mut warnings).map_err(Failure::failed)?;
+    let mut desk = Desk {
+        layers,
+        folder,
+        store,
+        console: Console::new(LogLevel::Info),
+        warnings,
+        unkept: Secret::default(),
+        own_broker: None,
+    };
+    let (life, wired) = desk.start(None)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(Failure::failed)?;
-    let control = Rc::new(control::console(origins).map_err(Failure::failed)?);
-    let password = control::password().map_err(Failure::failed)?;
-    let door = (!args.no_console).then(|| runtime.block_on(open_door(args.console, &mut warnings)));
-    let door = door.flatten();
-    let pins = Pins::open(&wiring, settings.climate.kind).map_err(Failure::failed)?;
+    let control = Rc::new(control::console().map_err(Failure::failed)?);
+    let door = (!args.no_console)
+        .then(|| runtime.block_on(open_door(args.console, &mut desk.warnings)))
+        .flatten();
     let keys = Keys::listen();
     let link = door
         .as_ref()
         .map(|door| control::link(&control, door.address()));
-    let is_made_up = !settings.console.password.is_set();
+    let password = desk.console_password();
+    let is_made_up = !life.settings.console.password.is_set();
     let address = link.as_ref().map(|link| Address {
         link,
         // What stays good for long is for the eyes of who sits there, not for a log.
-        password: (is_made_up && keys.is_some()).then_some(password.as_str()),
+        password: (is_made_up && keys.is_some()).then(|| password.expose()),
     });
     let banner = Banner {
-        id: &id,
-        settings: &settings,
-        wiring: &wiring,
-        own_broker: own_broker.is_some(),
-        send_finds_broker: send::broker(Sources::default()).is_ok_and(|b| b == settings.broker),
-        state: state.path(),
+        id: &life.id,
+        settings: &life.settings,
+        wiring: &life.wiring,
+        own_broker: desk.own_broker.is_some(),
+        send_finds_broker: send::broker(Sources::default())
+            .is_ok_and(|b| b == life.settings.broker),
+        state: desk.folder.path(),
         console: address.as_ref(),
         program: &banner::program(),
         has_keys: keys.is_some(),
     };
-    console.banner(&banner.to_string());
-    for warning in warnings {
-        console.log(LogLevel::Warn, warning);
-    }
-    let board = Board {
-        settings,
-        id,
-        endpoint,
-        store: Store::new(state.path()),
-        console,
+    desk.console.banner(&banner.to_string());
+    let access = Access {
         control: control.clone(),
         door: door.as_ref().map(Door::address),
-        given,
-        password,
     };
     let tasks = LocalSet::new();
     if let Some(door) = door {
         tasks.spawn_local(door.serve(control));
     }
+    let device = run::run(desk, life, wired, access, keys, Notifier::of_environment());
     // A task of its own: to be woken, the console's side of it wants the same waker each time.
-    let device = tasks.spawn_local(board.run(pins, keys, Notifier::of_environment()));
-    if let Err(died) = tasks.block_on(&runtime, device) {
-        resume_unwind(died.into_panic());
-    }
+    let device = tasks.spawn_local(device);
+    let ended = tasks.block_on(&runtime, device);
     drop(tasks);
     // A name that is still being looked up must not hold up the end.
     runtime.shutdown_background();
-    Ok(())
+    ended.unwrap_or_else(|died| resume_unwind(died.into_panic()))
+}
+
+/// The folder in which a device keeps what outlives it: the one that is named, by a flag or by the
+/// environment, or this platform's.
+pub fn state_folder(named: Option<&PathBuf>, environment: &Environment) -> Option<PathBuf> {
+    named
+        .cloned()
+        .or_else(|| variable(environment, STATE_VARIABLE))
+        .or_else(default_folder)
 }
 
 /// A device without a console is still one.
@@ -168,7 +143,8 @@ pub fn broker() -> Result<(), Failure> {
     Ok(())
 }
 
-fn no_broker(error: io::Error) -> Failure {
+/// Why there is no broker of our own.
+pub fn no_broker(error: io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::Unsupported => Failure::usage(error),
         _ => Failure::failed(format_args!(

@@ -72,6 +72,33 @@ fn what_a_flag_the_environment_or_the_file_has_set_is_not_to_be_changed_at_the_c
 }
 
 #[test]
+fn what_is_changed_at_the_console_is_stored_and_holds_from_the_next_start_on() {
+    let desk = Desk::with("heartbeat.seconds = 7\n");
+    let mut running = desk.without_broker(&ANY_PORT);
+    let visitor = Visitor::invited(&mut running);
+    let body = r#"{"switch.power_on":"off","broker.user":"ann"}"#;
+    let answer = visitor.ask("PUT", "/api/settings", body);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let refused = r#"{"broker.ca":"no.pem","broker.url":"mqtts://b"}"#;
+    assert_eq!(visitor.ask("PUT", "/api/settings", refused).status, 400);
+    assert_eq!(visitor.status()["switch"], "on");
+    assert_eq!(visitor.command("restart").status, 200);
+    while visitor.status()["diag"]["reset"] != "command" {}
+    assert_eq!(visitor.status()["switch"], "off");
+    assert!(visitor.setting("switch.power_on")["fixed"].is_null());
+
+    // Seen from outside while it runs, and after it has ended.
+    let shown = "switch.power_on            off  (stored; default: on)\n";
+    for running in [Some(running), None] {
+        let said = desk.run(&["settings"]);
+        assert!(said.out.contains(shown), "{}", said.out);
+        drop(running);
+    }
+    let mut running = desk.without_broker(&ANY_PORT);
+    assert_eq!(Visitor::invited(&mut running).status()["switch"], "off");
+}
+
+#[test]
 fn a_port_that_is_taken_is_no_reason_not_to_be_a_device() {
     // Without a wish it is another one of this computer's.
     let desks = [Desk::new(), Desk::new()];

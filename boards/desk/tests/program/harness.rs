@@ -115,6 +115,12 @@ impl Running {
         }
     }
 
+    /// The pipe that it prints to.
+    #[cfg(target_os = "linux")]
+    pub fn stdout(&mut self) -> &mut std::process::ChildStdout {
+        self.out.get_mut()
+    }
+
     #[cfg(unix)]
     pub fn signal(&self, signal: rustix::process::Signal) {
         let id = rustix::process::Pid::from_raw(self.child.id() as i32).unwrap();

@@ -155,11 +155,13 @@ fn the_settings_are_shown_with_their_sources_and_without_secrets() {
     }
     assert!(
         said.out
-            .contains("mqtt.keep_alive             30  (default: 60)\n"),
+            .contains("mqtt.keep_alive             30  (MONSTER_MQTT_KEEP_ALIVE; default: 60)\n"),
         "{}",
         said.out
     );
-    assert!(said.out.contains("set, not shown"), "{}", said.out);
+    let password =
+        "broker.password             set, not shown  (monster.toml:2; default: not set)\n";
+    assert!(said.out.contains(password), "{}", said.out);
     assert!(!said.out.contains("hunter2"));
     assert!(!said.out.contains('\x1b'), "colour is for terminals");
 }
@@ -238,7 +240,7 @@ fn a_device_ends_well_when_asked_to_and_has_told_nobody_the_password() {
             !format!("{said:?}").contains('\x1b'),
             "colour is for terminals"
         );
-        assert!(desk.folder.join("state/monster/boots").exists());
+        assert!(desk.folder.join("state/monster/store").exists());
     }
 }
 
