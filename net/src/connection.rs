@@ -6,6 +6,7 @@ use core::net::IpAddr;
 use embassy_futures::select::{Either, select};
 use embassy_net::tcp::TcpSocket;
 use embassy_net::{IpAddress, Stack};
+use embassy_time::{Duration, with_timeout};
 use embedded_io_async::{Read, Write};
 use heapless::String;
 use monster::device::{Input, SEND_BUFFER};
@@ -24,6 +25,8 @@ const PACKET_REST: usize = 512;
 /// How many bytes go to or come from the network at once; as a record of TLS, with what belongs to
 /// it, they fit one packet.
 pub(crate) const CHUNK: usize = 1400;
+/// How long after the start the network counts as there, before it has given an address.
+const ADDRESS_TIMEOUT: Duration = Duration::from_secs(20);
 /// The longest reason why there is no connection, in bytes.
 const REASON_MAX: usize = 128;
 
@@ -131,7 +134,13 @@ async fn serve(shared: &Shared<'_>, stack: Stack<'_>, mut means: Means<'_>) {
 
 /// Says what becomes of the network.
 async fn watch<B: Board>(shared: &Shared<'_>, stack: Stack<'_>) {
-    let mut was_lost = false;
+    // Without an address there is no network, whatever was joined.
+    if with_timeout(ADDRESS_TIMEOUT, stack.wait_config_up())
+        .await
+        .is_err()
+    {
+        shared.network_is(false);
+    }
     loop {
         stack.wait_config_up().await;
         if let Some(config) = stack.config_v4() {
@@ -140,12 +149,9 @@ async fn watch<B: Board>(shared: &Shared<'_>, stack: Stack<'_>) {
                 format_args!("joined the network: {}", Joined(&config)),
             );
         }
-        if was_lost {
-            shared.tell(Input::Network(true));
-        }
+        shared.network_is(true);
         stack.wait_config_down().await;
-        was_lost = true;
-        shared.tell(Input::Network(false));
+        shared.network_is(false);
     }
 }
 

@@ -20,6 +20,7 @@ pub mod console;
 mod local;
 mod log;
 mod mdns;
+mod radio;
 pub mod reset;
 mod resolve;
 mod run;
@@ -31,5 +32,6 @@ mod tls;
 
 pub use connection::{Buffers, PAYLOAD_MAX};
 pub use log::Log;
+pub use radio::{JoinError, Radio, Reason};
 pub use run::{Board, run};
 pub use start::{Found, start};

@@ -1,12 +1,12 @@
 //! The loop round the device. It has no logic of its own: what happens goes in, what the device
 //! wants is carried out.
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::future::pending;
 use core::pin::pin;
 
-use embassy_futures::join::join;
+use embassy_futures::join::{join, join3};
 use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_net::Stack;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
@@ -26,6 +26,7 @@ use crate::connection::{self, Buffers, Means, Wanted};
 use crate::console::Console;
 use crate::local::Local;
 use crate::mdns;
+use crate::radio::{self, Air, Radio};
 use crate::sntp;
 #[cfg(feature = "tls")]
 use crate::tls::Tls;
@@ -54,9 +55,6 @@ pub trait Board {
     /// Lights the status LED, or lets it be dark, if there is one.
     fn set_led(&mut self, _lit: bool) {}
 
-    /// Opens the access point, or closes it, if there is one.
-    fn set_access_point(&mut self, _up: bool) {}
-
     /// True chance that nobody else has, and that is never the same again: the keys of encrypted
     /// connections are made of it. It is asked once, at the start; `None` if the board has no source
     /// of it, and then there are none.
@@ -79,12 +77,13 @@ pub trait Board {
 }
 
 /// Runs a device until it is to be started anew, and returns why.
-pub async fn run<B: Board, F: NorFlash>(
+pub async fn run<B: Board, R: Radio, F: NorFlash>(
     start: Start,
     stack: Stack<'_>,
     buffers: &mut Buffers,
     store: &mut Store<F>,
     board: &mut B,
+    radio: &mut R,
 ) -> ResetReason {
     let time_server = start.settings.time.server.clone();
     // The device's own numbers say nothing of these.
@@ -102,12 +101,14 @@ pub async fn run<B: Board, F: NorFlash>(
     );
     let id = start.id.clone();
     let local = Local::start(board, &start, store).await;
+    let air = Air::new(start.settings.wifi.clone());
     let device = Device::new(start, receive, send, now());
-    let shared = Shared::new(device, local);
+    let shared = Shared::new(device, local, air);
     let mut connection = pin!(connection::run::<B>(&shared, stack, means));
-    let background = join(
+    let background = join3(
         keep_time::<B>(stack, time_server.as_ref(), random, &shared),
         mdns::run(stack, &id),
+        radio::run::<B, R>(&shared, radio),
     );
     let running = select3(
         run_device(&shared, store, board),
@@ -118,7 +119,7 @@ pub async fn run<B: Board, F: NorFlash>(
         Either3::First(reason) => reason,
         // It ends only when it is told to, below.
         Either3::Second(()) => return ResetReason::Unknown,
-        Either3::Third((never, _)) => never,
+        Either3::Third((never, ..)) => never,
     };
     shared.wanted.signal(Wanted::Gone);
     join(connection, shared.local.farewell()).await;
@@ -141,6 +142,9 @@ async fn keep_time<B: Board>(
 pub(crate) struct Shared<'a> {
     pub device: RefCell<Device<'a>>,
     pub clock: Clock,
+    pub air: Air,
+    /// The network is there, as far as the device was told.
+    is_there: Cell<bool>,
     /// What the device wants of its connection, from now on.
     pub wanted: Signal<NoopRawMutex, Wanted>,
     /// The device may have bytes to send.
@@ -154,10 +158,12 @@ pub(crate) struct Shared<'a> {
 }
 
 impl<'a> Shared<'a> {
-    fn new(device: Device<'a>, local: Local) -> Self {
+    fn new(device: Device<'a>, local: Local, air: Air) -> Self {
         Shared {
             device: RefCell::new(device),
             clock: Clock::new(),
+            air,
+            is_there: Cell::new(true),
             wanted: Signal::new(),
             to_send: Signal::new(),
             looked: Signal::new(),
@@ -170,6 +176,13 @@ impl<'a> Shared<'a> {
     pub fn tell(&self, input: Input<'_>) {
         self.device.borrow_mut().handle(input, now());
         self.told();
+    }
+
+    /// The network is there, or is not: the device is told what is new.
+    pub fn network_is(&self, there: bool) {
+        if self.is_there.replace(there) != there {
+            self.tell(Input::Network(there));
+        }
     }
 
     /// The device was told something.
@@ -245,7 +258,7 @@ async fn carry_out<B: Board, F: NorFlash>(
             },
             Output::Identify => board.identify(),
             Output::Led { lit } => board.set_led(lit),
-            Output::AccessPoint { up } => board.set_access_point(up),
+            Output::AccessPoint { up } => shared.air.set_access_point(up),
             Output::Log(line) => shared.log::<B>(line.level, format_args!("{}", line.text)),
             Output::FactoryReset => {
                 if let Err(error) = store.factory_reset().await {

@@ -36,6 +36,9 @@ const STATION: &str = "52:54:00:12:34:56";
 const OWN_ID: &str = "525400123456";
 /// The port of its console.
 const CONSOLE_PORT: u16 = 8266;
+/// The WiFi network it joins, unless it is told another. There is every one, until its bench says
+/// otherwise.
+const NETWORK: &str = "virt";
 /// As a broker: the one that is started along with the board.
 const EMBEDDED: &str = "embedded";
 
@@ -181,11 +184,17 @@ fn pairs(options: &Options, broker: Option<&str>) -> Result<Vec<(String, String)
     .into_iter()
     .filter_map(|(key, value)| Some((key.to_owned(), value?)))
     .collect();
+    if broker.is_some() {
+        // A device that is given a broker is set up; without one, it is blank.
+        pairs.push(("wifi.ssid".to_owned(), NETWORK.to_owned()));
+    }
     for setting in &options.settings {
         let (key, value) = setting.split_once('=').ok_or_else(|| {
             Failed::Advice(format!("`--set {setting}`: write it as --set key=value"))
         })?;
-        pairs.push((key.trim().to_owned(), value.trim().to_owned()));
+        let key = key.trim();
+        pairs.retain(|(set, _)| set != key);
+        pairs.push((key.to_owned(), value.trim().to_owned()));
     }
     Ok(pairs)
 }

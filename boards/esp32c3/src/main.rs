@@ -17,7 +17,6 @@ use embassy_net::{Config, Runner, StackResources};
 use esp_hal::clock::CpuClock;
 use esp_hal::efuse;
 use esp_hal::gpio::Pin;
-use esp_hal::peripherals::WIFI;
 use esp_hal::rtc_cntl::Rtc;
 use esp_hal::timer::timg::TimerGroup;
 use esp_radio::wifi::Interface;
@@ -32,9 +31,9 @@ use hw::flash::Partition;
 use hw::led::Led;
 use hw::pins::{NoPin, Pins};
 use hw::power::{self, Watchdog};
+use hw::radio::{Radio, Signal};
 use hw::random;
 use hw::sensor::Sensor;
-use hw::station::{Network, Station};
 use hw::switch::Switch;
 
 esp_bootloader_esp_idf::esp_app_desc!();
@@ -58,7 +57,7 @@ const HEAP_OWN: usize = 36 * 1024;
 #[esp_rtos::main]
 async fn main(spawner: Spawner) {
     static WATCHDOG: ConstStaticCell<Watchdog> = ConstStaticCell::new(Watchdog::new());
-    static STATION: ConstStaticCell<Station> = ConstStaticCell::new(Station::new());
+    static SIGNAL: ConstStaticCell<Signal> = ConstStaticCell::new(Signal::new());
     static STORE: StaticCell<Store<Partition>> = StaticCell::new();
     static RESOURCES: StaticCell<StackResources<SOCKETS>> = StaticCell::new();
     static BUFFERS: ConstStaticCell<Buffers> = ConstStaticCell::new(Buffers::new());
@@ -70,7 +69,7 @@ async fn main(spawner: Spawner) {
     esp_alloc::heap_allocator!(#[esp_hal::ram(reclaimed)] size: HEAP_RECLAIMED);
     esp_alloc::heap_allocator!(size: HEAP_OWN);
     esp_rtos::start(TimerGroup::new(p.TIMG0).timer0, p.FROM_CPU_INTR0);
-    let (watchdog, station) = (&*WATCHDOG.take(), &*STATION.take());
+    let (watchdog, signal) = (&*WATCHDOG.take(), &*SIGNAL.take());
     spawner.spawn(watch(watchdog, timer).expect("it is spawned once"));
 
     let reset = power::reset_reason();
@@ -129,27 +128,18 @@ async fn main(spawner: Spawner) {
     let config = Config::dhcpv4(Default::default());
     let (stack, runner) = embassy_net::new(Interface::station(), config, resources, seed);
     spawner.spawn(network(runner).expect("it is spawned once"));
-    let wifi = &start.settings.wifi;
-    match Network::named(wifi.ssid.as_str(), wifi.password.expose()) {
-        Some(network) => {
-            spawner.spawn(join(station, p.WIFI, network).expect("it is spawned once"));
-        }
-        None => log::line(
-            LogLevel::Warn,
-            format_args!("no WiFi network is set: wifi.ssid names it"),
-        ),
-    }
-
     let mut board = Board {
         switch: switch.map_or(Switch::Missing, Switch::Floating),
         button,
         sensor,
         led,
-        station,
+        signal,
         watchdog,
         entropy: chance.last_chunk().copied(),
     };
-    let reason = monster_net::run(start, stack, BUFFERS.take(), store, &mut board).await;
+    let mut radio = Radio::new(p.WIFI, signal);
+    let reason =
+        monster_net::run(start, stack, BUFFERS.take(), store, &mut board, &mut radio).await;
     power::restart(reason)
 }
 
@@ -161,11 +151,6 @@ async fn watch(watchdog: &'static Watchdog, timer: Rtc<'static>) {
 #[embassy_executor::task]
 async fn network(mut runner: Runner<'static, Interface>) {
     runner.run().await;
-}
-
-#[embassy_executor::task]
-async fn join(station: &'static Station, radio: WIFI<'static>, network: Network) {
-    station.run(radio, network).await;
 }
 
 /// A pin that is set but cannot be had: what hangs on it does nothing, and all else works.
@@ -183,7 +168,7 @@ struct Board {
     button: Option<Button>,
     sensor: Option<Sensor>,
     led: Option<Led>,
-    station: &'static Station,
+    signal: &'static Signal,
     watchdog: &'static Watchdog,
     entropy: Option<[u8; 32]>,
 }
@@ -225,7 +210,7 @@ impl monster_net::Board for Board {
         self.watchdog.alive();
         Vitals {
             free: u32::try_from(esp_alloc::HEAP.free()).ok(),
-            rssi: self.station.rssi(),
+            rssi: self.signal.rssi(),
         }
     }
 

@@ -4,7 +4,10 @@
 //! |---|---|
 //! | `button 1`, `button 0` | presses the button, lets it go: one edge, bouncing or not |
 //! | `pulses 80 80 50 27 …` | what the sensor answers from now on: the widths of its pulses in microseconds; none: nothing |
+//! | `wifi secret123 Attic`, `wifi - Attic` | there is this network from now on, and it takes this password, or none; before the first of these lines there is every network, and it takes any |
+//! | `no wifi Attic` | it is gone; whoever had joined it loses it |
 //! | `pins` | asks for the levels of all pins |
+//! | `access point` | asks whether it is open |
 //! | `memory` | asks how much of the RAM is used |
 //! | `overflow` | uses up the stack: the machine says so and starts anew |
 //!
@@ -12,6 +15,10 @@
 //! |---|---|
 //! | `started` | the machine was started: its pins are not set yet |
 //! | `switch 1`, `switch 0` | the switch's pin is set, or was asked for |
+//! | `led 1`, `led 0` | the status LED is lit, or dark |
+//! | `wifi accepted Attic`, `wifi refused Attic`, `wifi none Attic` | what came of joining this network: it took the password, it did not, or there is none of this name |
+//! | `wifi left` | the network was left |
+//! | `ap 1`, `ap 0` | the access point is open, or closed |
 //! | `identify` | the device shows which one it is |
 //! | `memory statics 1 stack 2 of 3` | bytes of RAM: in statics, of the deepest stack so far, in all |
 //! | `? …` | the line makes no sense |
@@ -22,15 +29,20 @@ use core::future::poll_fn;
 
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::channel::Channel;
+use embassy_sync::signal::Signal;
 use heapless::{String, Vec};
 use monster::dht::{self, PULSES, Reading};
-use monster::settings::value::ClimateKind;
+use monster::settings::value::{ClimateKind, Text, Value};
+use monster::settings::{SSID_MAX, Secret, WIFI_PASSWORD_MAX, WIFI_PASSWORD_MIN, WifiSettings};
+use monster_net::JoinError;
 
 use crate::hw::console::{Console, SIZE};
 use crate::hw::{memory, stack};
 
 /// How many pulses the sensor can be made to answer with: more than a good answer has.
 pub const PULSES_MAX: usize = PULSES + 17;
+/// How many networks there can be.
+const NETWORKS: usize = 6;
 /// How many edges of the button wait to be looked at.
 const EDGES: usize = 32;
 
@@ -40,6 +52,12 @@ pub struct Bench {
     switch: Cell<Option<bool>>,
     pulses: RefCell<Vec<u16, PULSES_MAX>>,
     edges: Channel<NoopRawMutex, bool, EDGES>,
+    /// The access point is open.
+    is_open: Cell<bool>,
+    /// The networks there are; `None`: every one that is asked for.
+    networks: RefCell<Option<Vec<WifiSettings, NETWORKS>>>,
+    /// There are other networks than before.
+    air: Signal<NoopRawMutex, ()>,
 }
 
 impl Bench {
@@ -56,6 +74,9 @@ impl Bench {
             switch: Cell::new(None),
             pulses: RefCell::new(pulses.into_iter().flatten().collect()),
             edges: Channel::new(),
+            is_open: Cell::new(false),
+            networks: RefCell::new(None),
+            air: Signal::new(),
         };
         bench.say(format_args!("started"));
         bench
@@ -75,6 +96,53 @@ impl Bench {
     /// What the sensor answers.
     pub fn measure(&self) -> Vec<u16, PULSES_MAX> {
         self.pulses.borrow().clone()
+    }
+
+    /// The status LED's pin is set.
+    pub fn set_led(&self, lit: bool) {
+        self.say(format_args!("led {}", u8::from(lit)));
+    }
+
+    /// The access point is opened, or closed.
+    pub fn set_access_point(&self, up: bool) {
+        self.is_open.set(up);
+        self.say_access_point();
+    }
+
+    /// What comes of joining this network.
+    pub fn join(&self, network: &WifiSettings) -> Result<(), JoinError> {
+        let result = match &*self.networks.borrow() {
+            None => Ok(()),
+            Some(networks) => match named(networks, network.ssid.as_str()) {
+                None => Err(JoinError::NoSuchNetwork),
+                Some(there) if there.password == network.password => Ok(()),
+                Some(_) => Err(JoinError::Refused),
+            },
+        };
+        let word = match result {
+            Ok(()) => "accepted",
+            Err(JoinError::NoSuchNetwork) => "none",
+            Err(_) => "refused",
+        };
+        self.say(format_args!("wifi {word} {}", network.ssid.as_str()));
+        result
+    }
+
+    /// The network was left.
+    pub fn leave(&self) {
+        self.say(format_args!("wifi left"));
+    }
+
+    /// Waits until there is no such network any more.
+    pub async fn wait_until_gone(&self, ssid: &str) {
+        while self
+            .networks
+            .borrow()
+            .as_ref()
+            .is_none_or(|networks| named(networks, ssid).is_some())
+        {
+            self.air.wait().await;
+        }
     }
 
     /// The device shows which one it is.
@@ -122,7 +190,15 @@ impl Bench {
                     "? pulses are at most {PULSES_MAX} numbers up to 65535"
                 )),
             },
+            ("wifi", _) => match network(rest) {
+                Some(network) => self.add(network),
+                None => self.say(format_args!(
+                    "? a network is `wifi PASSWORD NAME`, or `wifi - NAME`"
+                )),
+            },
+            ("no", _) if rest.starts_with("wifi ") => self.remove(&rest["wifi ".len()..]),
             ("pins", "") => self.say_pins(),
+            ("access", "point") => self.say_access_point(),
             ("memory", "") => {
                 let memory::Use {
                     statics,
@@ -136,6 +212,26 @@ impl Bench {
             ("overflow", "") => stack::overflow(),
             _ => self.say(format_args!("? {line}")),
         }
+    }
+
+    fn add(&self, network: WifiSettings) {
+        self.remove(network.ssid.as_str());
+        let mut networks = self.networks.borrow_mut();
+        if networks.get_or_insert_default().push(network).is_err() {
+            self.say(format_args!("? there are {NETWORKS} networks at most"));
+        }
+    }
+
+    fn remove(&self, ssid: &str) {
+        let mut networks = self.networks.borrow_mut();
+        networks
+            .get_or_insert_default()
+            .retain(|network| network.ssid.as_str() != ssid);
+        self.air.signal(());
+    }
+
+    fn say_access_point(&self) {
+        self.say(format_args!("ap {}", u8::from(self.is_open.get())));
     }
 
     fn say_pins(&self) {
@@ -152,6 +248,23 @@ impl Bench {
             console.write(text.as_bytes());
         }
     }
+}
+
+/// The network of this name.
+fn named<'a>(networks: &'a [WifiSettings], ssid: &str) -> Option<&'a WifiSettings> {
+    networks
+        .iter()
+        .find(|network| network.ssid.as_str() == ssid)
+}
+
+/// `PASSWORD NAME`.
+fn network(text: &str) -> Option<WifiSettings> {
+    let (password, ssid) = text.split_once(' ')?;
+    let password = if password == "-" { "" } else { password };
+    Some(WifiSettings {
+        ssid: Text::<0, SSID_MAX>::parse(ssid).ok()?,
+        password: Secret::<WIFI_PASSWORD_MAX, WIFI_PASSWORD_MIN>::parse(password).ok()?,
+    })
 }
 
 fn pulses(text: &str) -> Option<Vec<u16, PULSES_MAX>> {

@@ -11,6 +11,7 @@
 mod bench;
 mod hw;
 mod log;
+mod radio;
 
 use core::fmt;
 
@@ -30,8 +31,9 @@ use static_cell::{ConstStaticCell, StaticCell};
 use bench::Bench;
 use hw::console::{Console as Line, Pieces};
 use hw::flash::{self, Flash};
-use hw::nic::{Frames, Nic};
+use hw::nic::{Frames, Gate, Nic};
 use hw::{interrupts, memory, power, random, stack};
+use radio::Radio;
 
 /// Which device is at which place of the bus; `cargo xtask virt` puts them there.
 mod place {
@@ -64,6 +66,7 @@ fn main() -> ! {
 /// The board, from power-on to restart.
 #[embassy_executor::task]
 async fn board(spawner: Spawner) {
+    static STATION: Gate = Gate::new(place::STATION);
     static FRAMES: ConstStaticCell<Frames> = ConstStaticCell::new(Frames::new());
     static PIECES: ConstStaticCell<Pieces> = ConstStaticCell::new(Pieces::new());
     static STORE: StaticCell<Store<Flash>> = StaticCell::new();
@@ -72,7 +75,7 @@ async fn board(spawner: Spawner) {
     static BUFFERS: ConstStaticCell<Buffers> = ConstStaticCell::new(Buffers::new());
 
     let reset = power::reset_reason();
-    let Some(nic) = Nic::open(place::STATION, FRAMES.take()) else {
+    let Some(nic) = Nic::open(&STATION, FRAMES.take()) else {
         panic!("there is no network card at bus {}", place::STATION);
     };
     let chance = random::bytes::<72>(place::RANDOM);
@@ -120,7 +123,9 @@ async fn board(spawner: Spawner) {
         #[cfg(feature = "console")]
         console,
     };
-    let reason = monster_net::run(start, stack, BUFFERS.take(), store, &mut board).await;
+    let mut radio = Radio::new(bench, &STATION);
+    let reason =
+        monster_net::run(start, stack, BUFFERS.take(), store, &mut board, &mut radio).await;
     power::restart(reason)
 }
 
@@ -214,6 +219,10 @@ impl monster_net::Board for Board {
     #[cfg(feature = "console")]
     fn console(&self) -> Option<&'static Console> {
         self.console
+    }
+
+    fn set_led(&mut self, lit: bool) {
+        self.bench.set_led(lit);
     }
 
     fn identify(&mut self) {

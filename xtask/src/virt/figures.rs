@@ -209,6 +209,7 @@ impl Machine {
                 format!("mqtt://{}:{}", super::HOST, broker.port),
             ),
             ("id", ID.to_owned()),
+            ("wifi.ssid", super::NETWORK.to_owned()),
             ("log.level", "debug".to_owned()),
             ("time.server", String::new()),
         ];

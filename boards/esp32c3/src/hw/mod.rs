@@ -5,7 +5,7 @@ pub mod flash;
 pub mod led;
 pub mod pins;
 pub mod power;
+pub mod radio;
 pub mod random;
 pub mod sensor;
-pub mod station;
 pub mod switch;

@@ -42,6 +42,13 @@ pub(super) fn wake_at(place: usize, waker: &Waker) {
     }
 }
 
+/// Wakes whoever waits for the VIRTIO device at this place, though it has said nothing.
+pub(super) fn wake(place: usize) {
+    if let Some(slot) = WAKERS.get(place) {
+        slot.wake();
+    }
+}
+
 #[riscv_rt::core_interrupt(riscv::interrupt::Interrupt::MachineExternal)]
 fn machine_external() {
     const STATUS: usize = 0x60;

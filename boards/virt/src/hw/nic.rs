@@ -2,9 +2,12 @@
 
 use core::task::Context;
 
+use portable_atomic::{AtomicBool, Ordering};
+
 use embassy_net_driver::{Capabilities, Driver, HardwareAddress, LinkState, RxToken, TxToken};
 use virtio_drivers::transport::{DeviceType, Transport};
 
+use super::interrupts;
 use super::virtio::{Device, Filled, Memory, RECEIVE, Receiver, SEND, Sender};
 
 /// How many frames are under way each way.
@@ -32,8 +35,36 @@ impl Frames {
     }
 }
 
+/// What stands between a card and its network: what a radio does, since QEMU has none. It begins
+/// shut, and nothing goes through.
+pub struct Gate {
+    place: usize,
+    is_open: AtomicBool,
+}
+
+impl Gate {
+    /// The gate of the card at this place of the bus.
+    pub const fn new(place: usize) -> Self {
+        Gate {
+            place,
+            is_open: AtomicBool::new(false),
+        }
+    }
+
+    /// Opens it, or shuts it.
+    pub fn set(&self, open: bool) {
+        self.is_open.store(open, Ordering::Relaxed);
+        interrupts::wake(self.place);
+    }
+
+    fn is_open(&self) -> bool {
+        self.is_open.load(Ordering::Relaxed)
+    }
+}
+
 /// A network card.
 pub struct Nic {
+    gate: &'static Gate,
     device: Device,
     mac: [u8; 6],
     receiver: Receiver<FRAMES, { HEADER + FRAME }>,
@@ -41,15 +72,16 @@ pub struct Nic {
 }
 
 impl Nic {
-    /// The card at this place of the bus.
-    pub fn open(place: usize, frames: &'static mut Frames) -> Option<Self> {
-        let device = Device::open(place, DeviceType::Network)?;
+    /// The card behind this gate.
+    pub fn open(gate: &'static Gate, frames: &'static mut Frames) -> Option<Self> {
+        let device = Device::open(gate.place, DeviceType::Network)?;
         device.begin(MAC | STATUS);
         let mac = device.transport.borrow().read_config_space(0).ok()?;
         let sender = Sender::new(&device, SEND, &mut frames.send);
         let receiver = Receiver::new(&device, RECEIVE, &mut frames.receive);
         device.finish();
         Some(Nic {
+            gate,
             device,
             mac,
             receiver,
@@ -69,6 +101,13 @@ impl Driver for Nic {
 
     fn receive(&mut self, context: &mut Context<'_>) -> Option<(Received<'_>, Sending<'_>)> {
         self.device.wake(context.waker());
+        if !self.gate.is_open() {
+            // What comes is lost.
+            while let Some(filled) = self.receiver.next() {
+                self.receiver.give_back(filled, &self.device);
+            }
+            return None;
+        }
         if !self.sender.is_ready() {
             return None;
         }
@@ -91,8 +130,14 @@ impl Driver for Nic {
 
     fn transmit(&mut self, context: &mut Context<'_>) -> Option<Sending<'_>> {
         self.device.wake(context.waker());
-        let Nic { device, sender, .. } = self;
-        sender.is_ready().then_some(Sending { device, sender })
+        let Nic {
+            gate,
+            device,
+            sender,
+            ..
+        } = self;
+        let is_ready = gate.is_open() && sender.is_ready();
+        is_ready.then_some(Sending { device, sender })
     }
 
     fn link_state(&mut self, context: &mut Context<'_>) -> LinkState {
@@ -104,7 +149,7 @@ impl Driver for Nic {
             .borrow()
             .read_config_space::<u16>(OFFSET)
         {
-            Ok(status) if status & 1 == 1 => LinkState::Up,
+            Ok(status) if status & 1 == 1 && self.gate.is_open() => LinkState::Up,
             _ => LinkState::Down,
         }
     }
