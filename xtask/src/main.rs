@@ -58,6 +58,14 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         more: Vec<String>,
     },
+    /// Play the client's scenarios against every broker that can be had, and print one table; fail
+    /// where one does otherwise than docs/brokers.md says.
+    Brokers {
+        /// More for the player: words of the scenarios' names, --broker NAME, --write for the
+        /// document.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        more: Vec<String>,
+    },
     /// Run the board in QEMU while brokers die, cables are pulled, power is cut and nonsense comes in;
     /// fail if it does not come back, or does anything twice. The same seed gives the same blows.
     Chaos {
@@ -113,6 +121,7 @@ fn main() -> ExitCode {
         Task::Setup => packages::install(),
         Task::Sim { seed, hours, more } => sim(seed, hours, &more),
         Task::Scenarios { more } => test::scenarios(&more),
+        Task::Brokers { more } => test::brokers(&more),
         Task::Chaos { seed, minutes } => test::chaos(seed, minutes),
         Task::Size(options) => size::size(options),
         Task::Bench(options) => bench::bench(options),

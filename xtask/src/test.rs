@@ -21,6 +21,7 @@ pub fn everything() -> Result<(), Failed> {
     // more of them at once than there are processors.
     build_for_scenarios()?;
     tally.count("test --package monster-scenarios -- --test-threads 8")?;
+    tally.count(BROKERS)?;
     tally.passed += page::page()?;
     chaos(1, 2)?;
     cargo("run --quiet --release --package monster-sim -- --seed 1 --hours 5000").run()?;
@@ -42,6 +43,16 @@ pub fn scenarios(more: &[String]) -> Result<(), Failed> {
         .args(more)
         .run()
 }
+
+/// Plays the client's scenarios against all brokers, and prints their table.
+pub fn brokers(more: &[String]) -> Result<(), Failed> {
+    packages::install()?;
+    // One of them is `monster broker`.
+    cargo("build --package monster-desk").run()?;
+    cargo(BROKERS).args(more).run()
+}
+
+const BROKERS: &str = "run --quiet --package umqtt-brokers --";
 
 /// Plays chaos on the board in QEMU.
 pub fn chaos(seed: u64, minutes: u64) -> Result<(), Failed> {

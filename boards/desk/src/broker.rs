@@ -73,6 +73,14 @@ pub fn start() -> io::Result<Broker> {
     }
 }
 
+/// Starts a broker for this computer alone, on this port; 0 stands for any that is free.
+///
+/// # Errors
+/// Those of the system: the port cannot be had, or no thread.
+pub fn start_on(port: u16) -> io::Result<Broker> {
+    start_at((Ipv4Addr::LOCALHOST, port).into())
+}
+
 /// Starts a broker that listens at `address`, which is bound when this returns.
 fn start_at(address: SocketAddr) -> io::Result<Broker> {
     let (ready, bound) = mpsc::sync_channel(1);

@@ -50,14 +50,21 @@ pub enum Command {
     Watch(WatchArgs),
     /// Start the broker that `monster` brings, and nothing else, until Ctrl-C
     #[command(after_help = AFTER_BROKER)]
-    Broker,
+    Broker(OwnBrokerArgs),
     /// Show every setting: its value, what it is for and what is allowed
     Settings(SettingsArgs),
 }
 
 const AFTER_BROKER: &str = "\
 It is for this computer only, speaks MQTT 3.1.1 and 5, keeps everything in memory, and prints its
-URL: port 1883, or the next one that is free.";
+URL.";
+
+#[derive(Debug, Args)]
+pub struct OwnBrokerArgs {
+    /// The port it listens on, 0 for any that is free [default: 1883, or the next one that is free]
+    #[arg(long)]
+    pub port: Option<u16>,
+}
 
 #[derive(Debug, Args)]
 pub struct RunArgs {

@@ -52,7 +52,7 @@ fn main() -> ExitCode {
         Some(Command::Run(args)) => start::run(&args),
         Some(Command::Send(args)) => send::send(&args),
         Some(Command::Watch(args)) => watch::watch(&args),
-        Some(Command::Broker) => start::broker(),
+        Some(Command::Broker(arguments)) => start::broker(arguments.port),
         Some(Command::Settings(args)) => settings(&args),
     };
     match result {

@@ -129,8 +129,16 @@ async fn open_door(wanted: Option<SocketAddr>, warnings: &mut Vec<String>) -> Op
 }
 
 /// `monster broker`, until somebody stops it.
-pub fn broker() -> Result<(), Failure> {
-    let broker = broker::start().map_err(no_broker)?;
+pub fn broker(port: Option<u16>) -> Result<(), Failure> {
+    let broker = match port {
+        None => broker::start().map_err(no_broker)?,
+        Some(port) => broker::start_on(port).map_err(|error| match error.kind() {
+            io::ErrorKind::Unsupported => Failure::usage(error),
+            _ => Failure::failed(format_args!(
+                "no broker can be started on port {port}: {error}"
+            )),
+        })?,
+    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -1,4 +1,4 @@
-//! A broker that can be restarted and remembers its sessions.
+//! A broker that is gone with the test.
 
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -45,17 +45,6 @@ impl Mosquitto {
             }
         }
         panic!("mosquitto does not start");
-    }
-
-    /// Ends it as an operating system does, so that it writes down its sessions, and starts it again.
-    #[track_caller]
-    pub fn restart(&mut self) {
-        let pid = self.process.id().to_string();
-        let killed = Command::new("kill").args(["-TERM", &pid]).status();
-        assert!(killed.is_ok_and(|status| status.success()));
-        self.process.wait().expect("its end");
-        self.process = spawn(&self.folder);
-        assert!(self.is_up(), "mosquitto does not start again");
     }
 
     fn is_up(&mut self) -> bool {

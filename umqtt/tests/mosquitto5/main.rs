@@ -1,6 +1,5 @@
 //! Both versions of the protocol against mosquitto on a free loopback port: what only a real broker
-//! shows, and what becomes of messages when it restarts.
+//! shows. What it shares with other brokers, restarts in the middle of handshakes too, is in `brokers`.
 
 mod broker;
 mod dialogue;
-mod restart;
