@@ -19,6 +19,9 @@ export class Mock {
   board = "desk";
   sessions = new Set();
   wrong = 0;
+  wait = 7; // Seconds that too many wrong passwords cost.
+  attempts = 0;
+  silent = false; // Its streams stay open and say nothing.
   slots = 4; // How many pages are served events.
   streams = new Set();
   sockets = new Set();
@@ -42,7 +45,7 @@ export class Mock {
     [-4_000, "debug", "th 23.4 56.0"],
   ].map(([before, level, text]) => ({ at: Date.now() - this.booted + before, level, text }));
   history = Array.from({ length: 120 }, (_, i) => i > 62 && i < 69 ? null
-    : [Math.round((22.4 + Math.sin(i / 19) + i / 130 + Math.sin(i * 1.7) / 14) * 10) / 10, Math.round((57 - 4 * Math.sin(i / 24 + .5) + Math.sin(i * 1.3) / 3) * 10) / 10]);
+    : [Math.round((22.4 + Math.sin(i / 19) + i / 130 + Math.sin(i * 1.7) / 14) * 10) / 10, Math.round((52.4 - 4 * Math.sin(i / 24 + .5) + Math.sin(i * 1.3) / 3) * 10) / 10]);
 
   async listen(port = 0) {
     this.page = readFileSync(PAGE, "utf8");
@@ -75,6 +78,7 @@ export class Mock {
   /** Something changed: whoever listens is told. */
   tell(change = {}) {
     Object.assign(this, change);
+    if (this.silent) return;
     for (const stream of this.streams) stream.write(event("status", this.status()));
   }
 
@@ -91,6 +95,12 @@ export class Mock {
     this.say("info", "connected to mqtt://192.168.1.10:1883, listening on 1226d800");
   }
 
+  /** As a desk does: its connections hold. */
+  restartQuietly() {
+    Object.assign(this, { booted: Date.now(), log: [], history: [], button: null });
+    this.tell();
+  }
+
   async serve(request, response) {
     const path = request.url, route = `${request.method} ${path}`;
     let text = "";
@@ -105,7 +115,8 @@ export class Mock {
       return response.end(gzipSync(this.page));
     }
     if (route == "POST /api/login") {
-      if (this.wrong >= 5) return answer(429, { error: "too many wrong passwords; wait" }, { "Retry-After": "7" });
+      this.attempts++;
+      if (this.wrong >= 5) return answer(429, { error: "too many wrong passwords; wait" }, { "Retry-After": String(this.wait) });
       if (body.password !== this.password) return this.wrong++, answer(401, { error: "that is not the password" });
       const token = randomBytes(16).toString("hex");
       this.sessions.add(token);
