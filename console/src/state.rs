@@ -318,8 +318,8 @@ impl<H: Host> Console<H> {
         self.news.receiver()
     }
 
-    /// A stream of events, as long as it is kept; `None` if there are too many.
-    pub(crate) fn stream(&self) -> Option<Stream<'_, H>> {
+    /// A stream of events for who shows this token, as long as it is kept; `None` if there are too many.
+    pub(crate) fn stream(&self, token: Token) -> Option<Stream<'_, H>> {
         let streams = self.streams.get();
         if streams >= EVENT_STREAMS {
             return None;
@@ -329,6 +329,7 @@ impl<H: Host> Console<H> {
         self.next_event.set(self.now().after(EVENT_EVERY_MS));
         Some(Stream {
             console: self,
+            token,
             news,
         })
     }
@@ -432,7 +433,16 @@ impl<H: Host> Console<H> {
 /// A place among the [`EVENT_STREAMS`].
 pub(crate) struct Stream<'a, H> {
     console: &'a Console<H>,
+    token: Token,
     pub news: News<'a>,
+}
+
+impl<H: Host> Stream<'_, H> {
+    /// Whether who began it is still signed in.
+    pub fn is_wanted(&self) -> bool {
+        self.console
+            .access(|access| access.is_signed_in(&self.token))
+    }
 }
 
 impl<H> Drop for Stream<'_, H> {

@@ -504,7 +504,7 @@ where
     W: Write,
 {
     let mut next_line = 0;
-    loop {
+    while stream.is_wanted() {
         let now = console.now();
         console.status(|status, about| {
             out.add(format_args!(
@@ -525,4 +525,5 @@ where
         }
         stream.news.changed().await;
     }
+    Ok(())
 }

@@ -134,7 +134,8 @@ impl<'a, H: Host> Service<'a, '_, H> {
             _ => return Reply::error(404, "there is nothing of this name").into(),
         };
         let is_open = matches!(path, "/" | "/api/login");
-        if !is_open && !self.is_signed_in(headers) {
+        let signed_in = self.signed_in(headers);
+        if !is_open && signed_in.is_none() {
             return Reply::error(
                 401,
                 "sign in first: POST /api/login with the device's password",
@@ -148,12 +149,12 @@ impl<'a, H: Host> Service<'a, '_, H> {
             ("/", _) => Reply::ok(Body::Page).into(),
             ("/api/status", _) => Reply::ok(Body::Status).into(),
             ("/api/history", _) => Reply::ok(Body::History).into(),
-            ("/api/events", _) => match console.stream() {
+            ("/api/events", _) => match signed_in.and_then(|token| console.stream(token)) {
                 Some(stream) => Turn::Events(stream).into(),
                 None => busy("as many pages are open as the device has room for; close one").into(),
             },
             ("/api/logout", _) => {
-                if let Some(token) = self.token(headers) {
+                if let Some(token) = signed_in {
                     console.access(|access| access.sign_out(&token));
                 }
                 Reply::empty(204).with(Own::Cookie(None)).into()
@@ -207,9 +208,10 @@ impl<'a, H: Host> Service<'a, '_, H> {
         token
     }
 
-    fn is_signed_in(&self, headers: Headers<'_>) -> bool {
+    /// The token of who is signed in.
+    fn signed_in(&self, headers: Headers<'_>) -> Option<Token> {
         self.token(headers)
-            .is_some_and(|token| self.console.access(|access| access.is_signed_in(&token)))
+            .filter(|token| self.console.access(|access| access.is_signed_in(token)))
     }
 
     /// The token a browser shows. Each device has a cookie of its own, since cookies do not tell the

@@ -241,6 +241,24 @@ fn no_answer_and_no_event_holds_a_secret() {
 }
 
 #[test]
+fn who_signs_out_hears_nothing_more_in_any_tab() {
+    Bench::run(&[], async |bench| {
+        let cookie = bench.sign_in().await;
+        let other = bench.sign_in().await;
+        let mut tab = events(&bench, &cookie).await;
+        read_until(&mut tab, "event: status").await;
+        let mut stays = events(&bench, &other).await;
+        read_until(&mut stays, "event: status").await;
+        bench.request("POST", "/api/logout", &cookie, "").await;
+        bench.log("not for them");
+        let mut rest = Vec::new();
+        let _ = tab.read_to_end(&mut rest).await;
+        assert!(!String::from_utf8_lossy(&rest).contains("not for them"));
+        read_until(&mut stays, "not for them").await;
+    });
+}
+
+#[test]
 fn a_second_tab_is_served_and_a_tenth_is_told_to_wait() {
     Bench::run(&[], async |bench| {
         let cookie = bench.sign_in().await;
