@@ -8,6 +8,8 @@ use crate::packages;
 /// Where the page's tests are.
 const TESTS: &str = "console/page/tests";
 
+/// What is gone through there.
+const WALKS: [&str; 2] = ["walk.test.mjs", "trouble.test.mjs"];
 /// The browser, what drives it, and Debian's packages that have them.
 const PROGRAMS: [(&str, &str); 3] = [("chromium", "chromium"), ("node", "nodejs"), ("npm", "npm")];
 /// Without it a machine may have no sign of Chinese, and the pictures would show boxes.
@@ -28,7 +30,7 @@ pub fn page() -> Result<u64, Failed> {
     let mut passed = 0;
     program("node")
         .args(["--test", "--test-reporter=spec"])
-        .args([tests.join("walk.test.mjs")])
+        .args(WALKS.map(|walk| tests.join(walk)))
         .each_line(|line| {
             let count = line.strip_prefix("ℹ pass ").and_then(|n| n.parse().ok());
             passed += count.unwrap_or(0);
