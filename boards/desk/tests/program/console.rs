@@ -95,7 +95,7 @@ fn what_is_changed_at_the_console_is_stored_and_holds_from_the_next_start_on() {
     assert!(visitor.setting("switch.power_on")["fixed"].is_null());
 
     // Seen from outside while it runs, and after it has ended.
-    let shown = "switch.power_on            off  (stored; default: on)\n";
+    let shown = "switch.power_on             off  (stored; default: on)\n";
     for running in [Some(running), None] {
         let said = desk.run(&["settings"]);
         assert!(said.out.contains(shown), "{}", said.out);
