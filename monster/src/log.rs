@@ -4,11 +4,13 @@ use core::fmt::{self, Write};
 
 use heapless::{Deque, String};
 
-use crate::identity::DeviceId;
+use crate::identity::{DeviceId, ID_MAX};
 use crate::settings::value::LogLevel;
 
 /// The longest line, in bytes; what is longer is cut.
 pub const LINE_MAX: usize = 160;
+/// The longest line of syslog, in bytes: what comes before the text, with the longest id.
+pub const SYSLOG_MAX: usize = LINE_MAX + "<15>1 - Monster- monster - - - ".len() + ID_MAX;
 /// How many lines wait for the board before the oldest is dropped.
 const LINES: usize = 8;
 
@@ -22,6 +24,17 @@ pub struct Log {
 }
 
 impl Log {
+    /// A line; what is longer is cut, and control characters are replaced: a stranger could use them to write into
+    /// somebody's terminal.
+    pub fn new(level: LogLevel, line: fmt::Arguments<'_>) -> Self {
+        let mut text = Line(String::new());
+        let _ = text.write_fmt(line);
+        Log {
+            level,
+            text: text.0,
+        }
+    }
+
     /// The line as syslog has it (RFC 5424), from the device `id`: facility `user`, and no time,
     /// which the server knows better than a device.
     pub fn syslog(&self, id: &DeviceId) -> impl fmt::Display {
@@ -70,16 +83,11 @@ impl Lines {
         if !for_board && !for_broker {
             return;
         }
-        let mut text = Line(String::new());
-        let _ = text.write_fmt(line);
         if self.lines.is_full() {
             self.lines.pop_front();
         }
         let _ = self.lines.push_back(Waiting {
-            log: Log {
-                level,
-                text: text.0,
-            },
+            log: Log::new(level, line),
             for_board,
             for_broker,
         });
@@ -117,8 +125,7 @@ impl Lines {
     }
 }
 
-/// A line in the making: it takes what fits, and no control characters, which a stranger could use
-/// to write into somebody's terminal.
+/// A line in the making: it takes what fits, and no control characters.
 struct Line(String<LINE_MAX>);
 
 impl Write for Line {
@@ -229,5 +236,8 @@ mod tests {
             let expected = std::format!("<{priority}>1 - Monster-a1b2 monster - - - hello é");
             assert_eq!(line, expected);
         }
+        let id = DeviceId::parse("abcdefghijklmnopqrstuvw").unwrap();
+        let longest = Log::new(LogLevel::Debug, format_args!("{:500}", ""));
+        assert_eq!(longest.syslog(&id).to_string().len(), SYSLOG_MAX);
     }
 }

@@ -266,7 +266,7 @@ settings! {
         "log.level" level: LogLevel = "info";
         /// How much of the log goes to the broker, on the topic log; only with the structured tree.
         "log.mqtt" mqtt: MqttLog = "off";
-        /// Who takes the log by syslog (UDP, RFC 5424); only on a desk.
+        /// Who takes the log by syslog (UDP, RFC 5424).
         "log.syslog" syslog: Option<SyslogServer> = "";
     }
 }

@@ -26,6 +26,7 @@ mod resolve;
 mod run;
 mod sntp;
 mod start;
+mod syslog;
 mod tcp;
 #[cfg(feature = "tls")]
 mod tls;

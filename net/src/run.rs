@@ -6,7 +6,7 @@ use core::fmt;
 use core::future::pending;
 use core::pin::pin;
 
-use embassy_futures::join::{join, join3};
+use embassy_futures::join::{join, join4};
 use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_net::Stack;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
@@ -14,9 +14,10 @@ use embassy_sync::signal::Signal;
 use embassy_time::{Duration, Instant as SystemInstant, Timer};
 use embedded_storage_async::nor_flash::NorFlash;
 use monster::device::{Device, Input, Output, ResetReason, Start, Vitals};
+use monster::identity::DeviceId;
 use monster::random::Random;
-use monster::settings::TimeServer;
 use monster::settings::value::LogLevel;
+use monster::settings::{SyslogServer, TimeServer};
 use monster_store::Store;
 use umqtt::Instant;
 
@@ -28,6 +29,7 @@ use crate::local::Local;
 use crate::mdns;
 use crate::radio::{self, Air, Radio};
 use crate::sntp;
+use crate::syslog::Syslog;
 #[cfg(feature = "tls")]
 use crate::tls::Tls;
 
@@ -86,6 +88,7 @@ pub async fn run<B: Board, R: Radio, F: NorFlash>(
     radio: &mut R,
 ) -> ResetReason {
     let time_server = start.settings.time.server.clone();
+    let log_server = start.settings.log.syslog.clone();
     // The device's own numbers say nothing of these.
     let random = Random::new(!start.seed);
     let Buffers {
@@ -105,10 +108,11 @@ pub async fn run<B: Board, R: Radio, F: NorFlash>(
     let device = Device::new(start, receive, send, now());
     let shared = Shared::new(device, local, air);
     let mut connection = pin!(connection::run::<B>(&shared, stack, means));
-    let background = join3(
+    let background = join4(
         keep_time::<B>(stack, time_server.as_ref(), random, &shared),
         mdns::run(stack, &id),
         radio::run::<B, R>(&shared, radio),
+        send_log(stack, log_server.as_ref(), &id, &shared),
     );
     let running = select3(
         run_device(&shared, store, board),
@@ -138,6 +142,18 @@ async fn keep_time<B: Board>(
     }
 }
 
+async fn send_log(
+    stack: Stack<'_>,
+    server: Option<&SyslogServer>,
+    id: &DeviceId,
+    shared: &Shared<'_>,
+) -> ! {
+    match server {
+        Some(server) => shared.syslog.run(stack, server, id).await,
+        None => pending().await,
+    }
+}
+
 /// The device, and what its loop and its connection tell each other.
 pub(crate) struct Shared<'a> {
     pub device: RefCell<Device<'a>>,
@@ -155,6 +171,8 @@ pub(crate) struct Shared<'a> {
     told: Signal<NoopRawMutex, ()>,
     /// Whoever is at the device itself.
     pub local: Local,
+    /// The log on its way to a server.
+    syslog: Syslog,
 }
 
 impl<'a> Shared<'a> {
@@ -169,6 +187,7 @@ impl<'a> Shared<'a> {
             looked: Signal::new(),
             told: Signal::new(),
             local,
+            syslog: Syslog::new(),
         }
     }
 
@@ -193,8 +212,13 @@ impl<'a> Shared<'a> {
     /// A line for the log, wherever it is shown.
     pub fn log<B: Board>(&self, level: LogLevel, line: fmt::Arguments<'_>) {
         B::log(level, line);
-        if level <= self.device.borrow().settings().log.level {
+        let device = self.device.borrow();
+        let settings = &device.settings().log;
+        if level <= settings.level {
             self.local.log(level, line);
+            if settings.syslog.is_some() {
+                self.syslog.add(level, line);
+            }
         }
     }
 

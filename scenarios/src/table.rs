@@ -80,7 +80,8 @@ table! {
         topics_answers_and_client_id_are_settings,
         an_inverted_switch_says_the_same,
         a_heartbeat_may_be_faster,
-        the_broker_gets_the_log_at_the_level_it_is_set_to;
+        the_broker_gets_the_log_at_the_level_it_is_set_to,
+        a_server_of_syslog_gets_the_log;
     home_assistant:
         home_assistant_is_told_what_the_device_is,
         home_assistant_is_told_everything_again_when_it_comes_back,

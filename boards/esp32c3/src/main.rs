@@ -46,8 +46,8 @@ mod pin {
     pub const BUTTON: usize = 9;
 }
 
-/// How many sockets there are at once: DHCP's, DNS's, the broker's, the time's, that of the name.
-const SOCKETS: usize = 6;
+/// How many sockets there are at once: DHCP's, DNS's, the broker's, the time's, that of the name, the log's.
+const SOCKETS: usize = 7;
 
 /// Memory for the radio and its threads: what the bootloader leaves behind, and some more.
 const HEAP_RECLAIMED: usize = 64 * 1024;

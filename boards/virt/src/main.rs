@@ -43,9 +43,9 @@ mod place {
     pub const RANDOM: usize = 3;
 }
 
-/// How many sockets there are at once: DHCP's, DNS's, the broker's, the time's, that of the name, and
+/// How many sockets there are at once: DHCP's, DNS's, the broker's, the time's, that of the name, the log's, and
 /// the console's.
-const SOCKETS: usize = 6 + VISITORS + DOORS;
+const SOCKETS: usize = 7 + VISITORS + DOORS;
 
 /// How many visitors the console serves at once.
 const VISITORS: usize = if cfg!(feature = "console") { 4 } else { 0 };

@@ -1,5 +1,6 @@
 //! What settings change on the wire, down to the device's own packets.
 
+use std::net::{Ipv4Addr, UdpSocket};
 use std::time::Duration;
 
 use mqttbytes::v4::{Connect, Packet};
@@ -153,6 +154,37 @@ pub fn the_broker_gets_the_log_at_the_level_it_is_set_to(world: &World<'_>) {
     scene.observer.expect(&log, SOON, "a warning", |line| {
         line.text().starts_with("warn: not a command")
     });
+}
+
+pub fn a_server_of_syslog_gets_the_log(world: &World<'_>) {
+    let server = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let port = server.local_addr().expect("it is bound").port();
+    let waits = server.set_read_timeout(Some(SOON));
+    waits.expect("a socket has a time-out");
+    let address = format!("{}:{port}", world.host());
+    let scene = world.scene_with(&[("log.syslog", &address), ("log.level", "info")]);
+    let next = |text: &str| {
+        // RFC 5424: facility `user`, version 1, no time; then host, program, and nothing more but the line.
+        let start = format!("1 - Monster-{} monster - - - ", World::ID);
+        let mut datagram = [0; 2048];
+        loop {
+            let (count, _) = server.recv_from(&mut datagram).unwrap_or_else(|error| {
+                panic!("the server of syslog waits for `{text}`: {error}");
+            });
+            let line = String::from_utf8_lossy(&datagram[..count]).into_owned();
+            let (priority, rest) = line.split_once('>').expect("a priority");
+            let said = rest.strip_prefix(&start);
+            let said = said.unwrap_or_else(|| panic!("{line:?} does not begin as it should"));
+            if said.starts_with(text) {
+                return priority.to_owned();
+            }
+        }
+    };
+    assert_eq!(next("connected to "), "<14");
+    scene.send(World::ID, "off");
+    assert_eq!(next("switch off"), "<14");
+    scene.send(World::ID, "bogus");
+    assert_eq!(next("not a command"), "<12");
 }
 
 pub fn a_heartbeat_may_be_faster(world: &World<'_>) {
