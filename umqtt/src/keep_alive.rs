@@ -4,13 +4,13 @@
 //! is still there, since its kernel acknowledges what a dead process never reads. So a PINGREQ is
 //! due when three quarters of the keep-alive passed without a packet sent, or without one received.
 //!
-//! Times are kept in milliseconds, modulo 2^32: what lies between two of them is less than 25 days.
+//! One time is kept whole; the others in milliseconds modulo 2^32, and less than 25 days away from it.
 
 use crate::packet::connect::Connect;
 use crate::time::Instant;
 
 pub(crate) struct KeepAlive {
-    /// When something was received last, or else CONNECT was queued.
+    /// When something was received last, or else CONNECT or a PINGREQ was queued.
     received: Instant,
     /// Three quarters of the keep-alive; 0 when it is off.
     interval: u32,
@@ -102,6 +102,9 @@ impl KeepAlive {
             self.waits_for = Answer::Any;
             self.is_pinged = true;
             self.asked = low(now);
+            // Until something is received, only that counts. Without a keep-alive, nothing may have
+            // been for longer than the times can tell.
+            self.received = now;
         }
     }
 
@@ -120,12 +123,7 @@ impl KeepAlive {
 
     /// What is due now.
     pub fn due(&self, now: Instant) -> Due {
-        let Some((since, patience)) = self.next() else {
-            return Due::Nothing;
-        };
-        let passed = low(now).wrapping_sub(since);
-        // Time that went backwards has not passed.
-        if passed < patience || passed > u32::MAX / 2 {
+        if self.deadline().is_none_or(|deadline| deadline > now) {
             return Due::Nothing;
         }
         match self.waits_for {

@@ -43,10 +43,9 @@ pub struct Connect<'a> {
     pub properties: &'a [Property<'a>],
     /// What becomes of a message that is larger than the receive buffer.
     pub oversize: Oversize,
-    /// Milliseconds to wait for CONNACK; more than 24 days are for ever.
+    /// Milliseconds to wait for CONNACK.
     pub connack_timeout: u32,
-    /// Milliseconds in which something must be received after a PINGREQ; more than 24 days are for
-    /// ever.
+    /// Milliseconds in which something must be received after a PINGREQ.
     pub ping_timeout: u32,
 }
 

@@ -37,6 +37,43 @@ fn a_link_on_which_nothing_comes_within_ten_seconds_is_dead() {
 }
 
 #[test]
+fn a_pause_of_any_length_ends_with_what_is_due_and_a_deadline_that_lies_ahead() {
+    const DAY: u64 = 24 * 60 * 60 * 1_000;
+    // Also those that are nothing, or next to it, modulo 2^32 milliseconds.
+    for pause in [
+        DAY,
+        25 * DAY,
+        30 * DAY,
+        1 << 32,
+        (1 << 32) + 1,
+        60 * DAY,
+        3_650 * DAY,
+    ] {
+        let mut pair = Pair::connected(64, 64);
+        pair.advance(pause);
+        assert_eq!(pair.poll(), Ok(None), "{pause}");
+        assert_eq!(pair.packets(), [Packet::PingReq], "{pause}");
+        assert_eq!(pair.session.deadline(), Some(pair.now.after(10_000)));
+        pair.advance(pause);
+        assert_eq!(pair.poll(), Err(Error::PingTimeout), "{pause}");
+
+        // Without a keep-alive, after silence of any length.
+        let connect = Connect {
+            keep_alive: 0,
+            ..Connect::new("a")
+        };
+        let mut pair = Pair::new(64, 64);
+        pair.session.connect(&connect, pair.now).unwrap();
+        pair.transmit();
+        pair.exchange(&[0x20, 2, 0, 0]).unwrap();
+        pair.advance(pause);
+        pair.session.ping(pair.now).unwrap();
+        assert_eq!(pair.poll(), Ok(None), "{pause}");
+        assert_eq!(pair.session.deadline(), Some(pair.now.after(10_000)));
+    }
+}
+
+#[test]
 fn a_ping_that_cannot_even_be_sent_counts_from_when_it_was_due() {
     let mut pair = Pair::connected(64, 64);
     pair.advance(45_000);
