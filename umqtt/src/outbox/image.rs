@@ -1,6 +1,6 @@
 //! The log as it is carried over a power cut.
 
-use super::{Entry, Outbox};
+use super::{Entry, Outbox, behind};
 use crate::packet::publish::DUP;
 use crate::packet::{FixedHeader, PacketIdentifier, Qos, first, u16_at};
 
@@ -47,6 +47,7 @@ impl Outbox<'_> {
             .copy_from_slice(packets);
         self.end = packets.len();
         let mut at = 0;
+        let mut lasting = 0;
         while at < self.end {
             let entry = self.entry(at).filter(|entry| entry.end <= self.end)?;
             let is_right = match entry.first {
@@ -57,9 +58,13 @@ impl Outbox<'_> {
             if !is_right || entry.identifier == 0 {
                 return None;
             }
+            if entry.first != first::PUBREC {
+                lasting += entry.end - entry.at;
+            }
             at = entry.end;
         }
-        Some(())
+        // What the server has to acknowledge leaves room to acknowledge what it sends before that.
+        (lasting + behind::PACKET <= self.buffer.len()).then_some(())
     }
 
     /// Whether topic and identifier lie within the packet.

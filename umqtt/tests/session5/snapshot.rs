@@ -210,6 +210,15 @@ fn an_image_of_what_no_session_remembers_is_refused() {
         let refused = restore(&sealed(head, &packets));
         assert_eq!(refused, Err(RestoreError::Unfit), "{packets:02x?}");
     }
+    // Messages in flight that leave no room to acknowledge what comes before they are: the session would
+    // stand still.
+    let message = publish_bytes(2, b"t", Some(1), &[], &[b'x'; 64 - 12 - 8]);
+    assert_eq!(message.len(), 64 - 12);
+    let received = [ack(0x50, 1), ack(0x50, 2)].concat();
+    let full = [message.clone(), received].concat();
+    assert_eq!(restore(&sealed(head, &full)), Ok(()));
+    let fuller = publish_bytes(2, b"t", Some(1), &[], &[b'x'; 64 - 12 - 7]);
+    assert_eq!(restore(&sealed(head, &fuller)), Err(RestoreError::Unfit));
     // Anything at all, with a check that is right.
     let mut random = 1_u64;
     for _ in 0..20_000 {
