@@ -50,6 +50,13 @@ struct Chunks {
     send: [u8; CHUNK],
 }
 
+impl ConnectionBuffers {
+    /// Memory for the image of an MQTT session, while there is no connection.
+    pub fn image(&mut self) -> &mut [u8] {
+        self.tcp.image()
+    }
+}
+
 impl Buffers {
     /// New ones.
     #[allow(clippy::new_without_default, reason = "a board makes them in a static")]

@@ -18,7 +18,7 @@ use monster::identity::DeviceId;
 use monster::random::Random;
 use monster::settings::value::LogLevel;
 use monster::settings::{SyslogServer, TimeServer};
-use monster_store::Store;
+use monster_store::{Name, Store};
 use umqtt::Instant;
 
 use crate::clock::Clock;
@@ -97,37 +97,64 @@ pub async fn run<B: Board, R: Radio, F: NorFlash>(
         connection,
         ..
     } = buffers;
-    let means = Means::new(
-        connection,
-        #[cfg(feature = "tls")]
-        Tls::new::<B, F>(&mut buffers.tls, board.entropy(), store, &start.settings).await,
-    );
+    #[cfg(feature = "tls")]
+    let tls = Tls::new::<B, F>(&mut buffers.tls, board.entropy(), store, &start.settings).await;
     let id = start.id.clone();
     let local = Local::start(board, &start, store).await;
     let air = Air::new(start.settings.wifi.clone());
-    let device = Device::new(start, receive, send, now());
+    let mut device = Device::new(start, receive, send, now());
+    let image = connection.image();
+    if let Some(length) = store.session(image).await {
+        device.restore_session(image.get(..length).unwrap_or_default());
+    }
     let shared = Shared::new(device, local, air);
-    let mut connection = pin!(connection::run::<B>(&shared, stack, means));
-    let background = join4(
-        keep_time::<B>(stack, time_server.as_ref(), random, &shared),
-        mdns::run(stack, &id),
-        radio::run::<B, R>(&shared, radio),
-        send_log(stack, log_server.as_ref(), &id, &shared),
-    );
-    let running = select3(
-        run_device(&shared, store, board),
-        connection.as_mut(),
-        background,
-    );
-    let reason = match running.await {
-        Either3::First(reason) => reason,
-        // It ends only when it is told to, below.
-        Either3::Second(()) => return ResetReason::Unknown,
-        Either3::Third((never, ..)) => never,
+    let reason = {
+        let means = Means::new(
+            connection,
+            #[cfg(feature = "tls")]
+            tls,
+        );
+        let mut connection = pin!(connection::run::<B>(&shared, stack, means));
+        let background = join4(
+            keep_time::<B>(stack, time_server.as_ref(), random, &shared),
+            mdns::run(stack, &id),
+            radio::run::<B, R>(&shared, radio),
+            send_log(stack, log_server.as_ref(), &id, &shared),
+        );
+        let running = select3(
+            run_device(&shared, store, board),
+            connection.as_mut(),
+            background,
+        );
+        let reason = match running.await {
+            Either3::First(reason) => reason,
+            // It ends only when it is told to, below.
+            Either3::Second(()) => return ResetReason::Unknown,
+            Either3::Third((never, ..)) => never,
+        };
+        shared.wanted.signal(Wanted::Gone);
+        join(connection, shared.local.farewell()).await;
+        reason
     };
-    shared.wanted.signal(Wanted::Gone);
-    join(connection, shared.local.farewell()).await;
+    if shared.keeps_session.get() {
+        keep_session::<B, F>(&shared, store, connection.image()).await;
+    }
     reason
+}
+
+/// Stores the MQTT session, once there is no connection any more.
+async fn keep_session<B: Board, F: NorFlash>(
+    shared: &Shared<'_>,
+    store: &mut Store<F>,
+    image: &mut [u8],
+) {
+    let length = shared.device.borrow().session_image(image);
+    let image = length.and_then(|length| image.get(..length));
+    let kept = store.save_blob(Name::Session, image.unwrap_or_default());
+    if let Err(error) = kept.await {
+        let why = format_args!("the MQTT session is not kept: {error}");
+        shared.log::<B>(LogLevel::Error, why);
+    }
 }
 
 async fn keep_time<B: Board>(
@@ -169,6 +196,8 @@ pub(crate) struct Shared<'a> {
     pub looked: Signal<NoopRawMutex, ()>,
     /// The device was told something.
     told: Signal<NoopRawMutex, ()>,
+    /// At the end, the MQTT session is to be stored.
+    keeps_session: Cell<bool>,
     /// Whoever is at the device itself.
     pub local: Local,
     /// The log on its way to a server.
@@ -186,6 +215,7 @@ impl<'a> Shared<'a> {
             to_send: Signal::new(),
             looked: Signal::new(),
             told: Signal::new(),
+            keeps_session: Cell::new(false),
             local,
             syslog: Syslog::new(),
         }
@@ -280,6 +310,14 @@ async fn carry_out<B: Board, F: NorFlash>(
                     shared.tell(Input::SaveFailed(record.key));
                 }
             },
+            // Its image wants memory that the connection has until the end.
+            Output::SaveSession => shared.keeps_session.set(true),
+            Output::ForgetSession => {
+                if let Err(error) = store.remove_blob(Name::Session).await {
+                    let why = format_args!("the MQTT session is still stored: {error}");
+                    shared.log::<B>(LogLevel::Error, why);
+                }
+            }
             Output::Identify => board.identify(),
             Output::Led { lit } => board.set_led(lit),
             Output::AccessPoint { up } => shared.air.set_access_point(up),

@@ -5,6 +5,7 @@ use core::fmt;
 use embassy_net::Stack;
 use embassy_net::tcp::{ConnectError, Error as TcpError, TcpSocket};
 use embassy_time::{Duration, with_timeout};
+use monster::device::SESSION_IMAGE;
 
 use crate::connection::Ended;
 use crate::resolve::{NameError, resolve};
@@ -22,12 +23,19 @@ pub(crate) struct TcpBuffers {
     send: [u8; TCP_BUFFER],
 }
 
+const _: () = assert!(TCP_BUFFER >= SESSION_IMAGE);
+
 impl TcpBuffers {
     pub const fn new() -> Self {
         TcpBuffers {
             receive: [0; _],
             send: [0; _],
         }
+    }
+
+    /// Memory for the image of an MQTT session, while there is no connection.
+    pub fn image(&mut self) -> &mut [u8] {
+        &mut self.receive
     }
 }
 

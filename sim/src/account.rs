@@ -24,6 +24,8 @@ pub(crate) struct Account {
     /// Messages for a client that is away, and has a session.
     queue: VecDeque<Publish>,
     has_session: bool,
+    /// Messages that the device has stored before it ended, and has to send again.
+    owed: Vec<Publish>,
     last_identifier: u16,
 }
 
@@ -70,6 +72,25 @@ impl Account {
 
     pub fn is_in_flight(&self) -> bool {
         !self.in_flight.is_empty()
+    }
+
+    /// The device has stored this image of its session.
+    pub fn owe(&mut self, image: &[u8]) {
+        // Behind its head and before its check, there are packets as on the wire.
+        let mut packets = BytesMut::from(&image[6..image.len() - 4]);
+        self.owed.clear();
+        while !packets.is_empty() {
+            match mqttbytes::v4::read(&mut packets, image.len()) {
+                Ok(Packet::Publish(publish)) => self.owed.push(publish),
+                other => panic!("stored, and not to be sent again: {other:?}"),
+            }
+        }
+        assert!(!self.owed.is_empty(), "stored for nothing");
+    }
+
+    /// The device has forgotten what it stored: all of it must be here.
+    pub fn owes_nothing(&self) {
+        assert!(self.owed.is_empty(), "forgotten too early: {:?}", self.owed);
     }
 
     /// The broker dies, and forgets what it has not written to disk.
@@ -122,6 +143,8 @@ impl Account {
             Packet::Connect(connect) => return self.connect(connect, wire, world, out),
             Packet::Subscribe(subscribe) => self.subscribe(subscribe, world, out),
             Packet::Publish(publish) => {
+                self.owed
+                    .retain(|owed| (owed.pkid, &owed.payload) != (publish.pkid, &publish.payload));
                 if publish.qos == QoS::AtLeastOnce {
                     PubAck::new(publish.pkid).write(out).expect("PUBACK");
                 }
@@ -166,6 +189,8 @@ impl Account {
         let present = !connect.clean_session && self.has_session;
         if !present {
             self.end_session();
+            // Who has no session there has nothing to go on with.
+            self.owed.clear();
         }
         self.has_session = true;
         ConnAck::new(ConnectReturnCode::Success, present)

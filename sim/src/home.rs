@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use bumpalo::Bump;
-use monster::device::{Device, Input, Output, RECEIVE_BUFFER, ResetReason, SEND_BUFFER, Start};
+use monster::device::{
+    Device, Input, Output, RECEIVE_BUFFER, ResetReason, SEND_BUFFER, SESSION_IMAGE, Start,
+};
 use monster::dht::{Reading, SensorError};
 use monster::identity::DeviceId;
 use monster::memory::{Memory, Record};
@@ -31,6 +33,8 @@ pub(crate) struct Home<'a> {
     pub board: Option<Board<'a>>,
     /// What is written: the records, by key.
     pub store: BTreeMap<u8, Vec<u8>>,
+    /// What is written of the MQTT session.
+    session: Option<Vec<u8>>,
     flaky: bool,
     slow_store: u64,
     pub boots: u32,
@@ -61,6 +65,9 @@ pub(crate) struct Board<'a> {
     pin: Option<bool>,
     writing: Vec<Writing>,
     tickets: u32,
+    /// It has stored its MQTT session, which it does last of all.
+    has_saved_session: bool,
+    has_forgotten_session: bool,
     wake: Option<u64>,
 }
 
@@ -93,6 +100,7 @@ impl<'a> Home<'a> {
             memory,
             board: None,
             store: BTreeMap::new(),
+            session: None,
             flaky: chance.one_in(2),
             slow_store,
             boots: 0,
@@ -160,18 +168,24 @@ impl<'a> Home<'a> {
             world.now,
         );
         world.note(self.number, "power, boot", self.boots.into());
+        let mut device = Device::new(
+            start,
+            self.memory.alloc_slice_fill_copy(RECEIVE_BUFFER, 0),
+            self.memory.alloc_slice_fill_copy(SEND_BUFFER, 0),
+            Instant::ZERO,
+        );
+        if let Some(image) = &self.session {
+            device.restore_session(image);
+        }
         self.board = Some(Board {
-            device: Device::new(
-                start,
-                self.memory.alloc_slice_fill_copy(RECEIVE_BUFFER, 0),
-                self.memory.alloc_slice_fill_copy(SEND_BUFFER, 0),
-                Instant::ZERO,
-            ),
+            device,
             since: world.now,
             boot: self.boots,
             pin: None,
             writing: Vec::new(),
             tickets: 0,
+            has_saved_session: false,
+            has_forgotten_session: false,
             wake: None,
         });
         if self.path.is_down(world.now) && self.path.is_told {
@@ -341,6 +355,21 @@ impl<'a> Home<'a> {
                 world.after(delay, self.number, What::Measured { boot });
             }
             Output::Save(record) => self.save(record, world),
+            Output::SaveSession => {
+                assert!(!board.has_saved_session, "it stores the session again");
+                board.has_saved_session = true;
+                let mut image = [0; SESSION_IMAGE];
+                let length = board.device.session_image(&mut image).expect("it fits");
+                self.account.owe(&image[..length]);
+                self.session = Some(image[..length].to_vec());
+                world.tally.sessions += 1;
+            }
+            Output::ForgetSession => {
+                assert!(!board.has_forgotten_session, "it forgets again");
+                board.has_forgotten_session = true;
+                assert!(self.session.take().is_some(), "nothing is stored");
+                self.account.owes_nothing();
+            }
             Output::Led { .. } | Output::AccessPoint { .. } => {}
             Output::Identify => self.judge.identified(),
             Output::Log(line) => world.trace.add(world.now, self.number, Note::Log(line)),

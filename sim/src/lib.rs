@@ -70,6 +70,8 @@ pub struct Summary {
     pub power_cuts: u64,
     /// Times a device started.
     pub boots: u64,
+    /// Times a device stored its MQTT session before it ended.
+    pub sessions: u64,
     /// Things that went wrong, power cuts included.
     pub troubles: u64,
     /// Messages that reached the broker.
@@ -101,6 +103,7 @@ impl Summary {
             presses: self.presses + other.presses,
             power_cuts: self.power_cuts + other.power_cuts,
             boots: self.boots + other.boots,
+            sessions: self.sessions + other.sessions,
             troubles: self.troubles + other.troubles,
             heard: self.heard + other.heard,
             beats: self.beats + other.beats,
@@ -118,6 +121,7 @@ impl fmt::Display for Summary {
         writeln!(f, "things that went wrong {}", self.troubles)?;
         writeln!(f, "  power cuts           {}", self.power_cuts)?;
         writeln!(f, "starts                 {}", self.boots)?;
+        writeln!(f, "  sessions stored      {}", self.sessions)?;
         writeln!(f, "attempts to connect    {}", self.attempts)?;
         writeln!(f, "connects               {}", self.connects)?;
         writeln!(f, "commands with ids      {}", self.orders)?;

@@ -30,6 +30,7 @@ fn in_many_worlds_where_everything_goes_wrong_all_is_as_it_must_be() {
     assert!(total.connects > 1_000);
     assert!(total.power_cuts > 200);
     assert!(total.executed > 2_000);
+    assert!(total.sessions > 10);
     assert!(total.repeated > 500);
     assert!(total.looks > 500);
 }

@@ -112,7 +112,19 @@ impl<F: NorFlash> Store<F> {
         }
     }
 
-    /// Keeps these bytes under this name, in place of what was there.
+    /// Reads the MQTT session to the front of `to`, for
+    /// [`Device::restore_session`](monster::device::Device::restore_session), and returns its length:
+    /// 0 if there is one that cannot be read, which the device will have forgotten. `None` if there is
+    /// none to be had.
+    pub async fn session(&mut self, to: &mut [u8]) -> Option<usize> {
+        match self.blob(Name::Session, to).await {
+            Ok(length) => length,
+            Err(StoreError::Damaged | StoreError::TooLong) => Some(0),
+            Err(_) => None,
+        }
+    }
+
+    /// Keeps these bytes under this name, in place of what was there. The same again is not written.
     ///
     /// # Errors
     /// [`StoreError::TooLong`] if they are more than [`BLOB_MAX`]; those of the flash. What was kept
@@ -130,6 +142,11 @@ impl<F: NorFlash> Store<F> {
             Err(StoreError::Damaged) => None,
             place => place?,
         };
+        if let Some(old) = &old
+            && self.is_same(name, old, bytes).await?
+        {
+            return Ok(());
+        }
         let old = match old {
             Some(Place::Pieces { place, length }) => Some((place, length)),
             _ => None,
@@ -157,6 +174,30 @@ impl<F: NorFlash> Store<F> {
             let _ = self.clear_pieces(name, place, length).await;
         }
         Ok(())
+    }
+
+    /// Whether just these bytes are at this place.
+    async fn is_same(
+        &mut self,
+        name: Name,
+        old: &Place,
+        bytes: &[u8],
+    ) -> Result<bool, StoreError<F::Error>> {
+        match *old {
+            Place::Whole(_) => {
+                let head = self.read(name.head()).await?;
+                Ok(head.and_then(|head| head.get(1..)) == Some(bytes))
+            }
+            Place::Pieces { length, .. } if length != bytes.len() => Ok(false),
+            Place::Pieces { place, .. } => {
+                for (piece, number) in bytes.chunks(PIECE).zip(0..PIECES) {
+                    if self.read(name.piece(place, number)).await? != Some(piece) {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+        }
     }
 
     /// Forgets what is kept under this name.
@@ -236,6 +277,30 @@ mod tests {
     }
 
     #[test]
+    fn the_same_again_costs_no_flash() {
+        let mut flash = Mock::<4096>::new(8);
+        let mut store = block_on(Store::open(&mut flash, 0..32768)).unwrap();
+        for length in [0, 100, 1024, 1025, 4095] {
+            let kept = bytes(length, 1);
+            let mut operations = || {
+                block_on(store.save_blob(Name::Session, &kept)).unwrap();
+                store.map.as_mut().unwrap().flash().operations
+            };
+            let first = operations();
+            assert_eq!(operations(), first, "{length}");
+            let mut other = bytes(length, 2);
+            other.push(0);
+            for other in [&other[..], &other[..length]] {
+                block_on(store.save_blob(Name::Session, other)).unwrap();
+                let mut to = [0; BLOB_MAX];
+                let found = block_on(store.blob(Name::Session, &mut to)).unwrap();
+                assert_eq!(found, Some(other.len()));
+                assert_eq!(to[..other.len()], *other);
+            }
+        }
+    }
+
+    #[test]
     fn what_is_removed_is_not_there_and_its_room_is_free() {
         let mut flash = Mock::<4096>::new(4);
         let mut store = block_on(Store::open(&mut flash, 0..16384)).unwrap();
@@ -287,10 +352,14 @@ mod tests {
                 block_on(store.blob(name, &mut [0; BLOB_MAX])),
                 Err(StoreError::Damaged)
             );
+            assert_eq!(block_on(store.session(&mut [0; BLOB_MAX])), Some(0));
         }
         block_on(store.save_blob(name, b"new")).unwrap();
         let mut to = [0; 3];
         assert_eq!(block_on(store.blob(name, &mut to)), Ok(Some(3)));
         assert_eq!(&to, b"new");
+        assert_eq!(block_on(store.session(&mut to)), Some(3));
+        block_on(store.remove_blob(name)).unwrap();
+        assert_eq!(block_on(store.session(&mut to)), None);
     }
 }

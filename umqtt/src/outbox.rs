@@ -422,6 +422,18 @@ impl<'b> Outbox<'b> {
         self.find(Answers::OURS, Some(identifier)).is_some()
     }
 
+    /// Messages of QoS 1 and 2 that the server has not acknowledged.
+    pub fn in_flight(&self) -> usize {
+        let mut in_flight = 0;
+        let mut at = self.start;
+        while let Some(entry) = self.entry(at) {
+            let is_message = entry.is_publish() || entry.first == first::PUBREL;
+            in_flight += (entry.stays() && is_message) as usize;
+            at = entry.end;
+        }
+        in_flight
+    }
+
     /// Messages that were sent over an earlier connection, and are sent again.
     pub fn repeated(&self) -> usize {
         let mut repeated = 0;

@@ -6,13 +6,15 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use monster::device::{Device, Input, Output, RECEIVE_BUFFER, ResetReason, SEND_BUFFER, Start};
+use monster::device::{
+    Device, Input, Output, RECEIVE_BUFFER, ResetReason, SEND_BUFFER, SESSION_IMAGE, Start,
+};
 use monster::dht::Reading;
 use monster::memory::Memory;
 use monster::settings::value::LogLevel;
 use monster_console::{Request, failure};
-use monster_store::Starts;
 use monster_store::file::block_on;
+use monster_store::{Name, Starts};
 use tokio::time::{Instant as SystemInstant, sleep_until};
 use umqtt::Clock as _;
 
@@ -104,11 +106,13 @@ impl World {
         let mut receive = [0; RECEIVE_BUFFER];
         let mut send = [0; SEND_BUFFER];
         let start = start(desk, life, reset, pins.start());
+        let mut device = Device::new(start, &mut receive, &mut send, clock.now());
+        restore_session(&mut device, desk);
         let mut running = Running {
             desk,
             life,
             access,
-            device: Device::new(start, &mut receive, &mut send, clock.now()),
+            device,
             link: Link::Down,
             network: true,
             pins,
@@ -177,6 +181,14 @@ fn start(desk: &mut Desk, life: &Life, reset: ResetReason, button_pressed: bool)
     }
 }
 
+/// The device goes on with the MQTT session that was stored.
+fn restore_session(device: &mut Device<'_>, desk: &mut Desk) {
+    let mut image = [0; SESSION_IMAGE];
+    if let Some(length) = block_on(desk.store.session(&mut image)) {
+        device.restore_session(&image[..length]);
+    }
+}
+
 async fn next_key(keys: &mut Option<Keys>) -> Option<Key> {
     match keys {
         Some(keys) => keys.next().await,
@@ -241,6 +253,21 @@ impl Running<'_, '_> {
                         self.tell(Input::SaveFailed(record.key));
                     }
                 },
+                Output::SaveSession => {
+                    let mut image = [0; SESSION_IMAGE];
+                    let length = self.device.session_image(&mut image).unwrap_or(0);
+                    let store = &mut self.desk.store;
+                    if let Err(error) = store.save_blob(Name::Session, &image[..length]).await {
+                        let why = format_args!("the MQTT session is not kept: {error}");
+                        self.say(LogLevel::Error, why);
+                    }
+                }
+                Output::ForgetSession => {
+                    if let Err(error) = self.desk.store.remove_blob(Name::Session).await {
+                        let why = format_args!("the MQTT session is still stored: {error}");
+                        self.say(LogLevel::Error, why);
+                    }
+                }
                 Output::Identify => {
                     let id = &self.life.id;
                     let text = format!("\x07{STRONG}{GOOD}*** this is {id} ***{GOOD:#}{STRONG:#}");

@@ -119,6 +119,11 @@ pub enum Output {
     Measure,
     /// Store a record, then answer [`Input::Saved`] or [`Input::SaveFailed`].
     Save(Record),
+    /// Store what [`session_image`](super::Device::session_image) writes, in place of what was stored
+    /// of the MQTT session. It comes only before the end. No answer is waited for.
+    SaveSession,
+    /// Forget what is stored of the MQTT session. No answer is waited for.
+    ForgetSession,
     /// Show a person which device this is, beside the status LED, which blinks of itself.
     Identify,
     /// Light the status LED, or let it be dark. A board without one does nothing.

@@ -100,14 +100,11 @@ impl Device<'_> {
     }
 
     /// The broker accepted the connection.
-    pub(super) fn accepted(&mut self, session_present: bool, now: Instant) {
+    pub(super) fn accepted(&mut self, now: Instant) {
         self.backoff.session_started(now);
-        let announced = self.announced.take().is_some();
-        self.in_flight = match session_present {
-            // What was in flight still is, but for what went out in pieces.
-            true => self.in_flight.saturating_sub(announced as u8),
-            false => 0,
-        };
+        self.announced = None;
+        // What was in flight still is, if the broker knows the session.
+        self.in_flight = u8::try_from(self.session.in_flight()).unwrap_or(u8::MAX);
         self.blocked = false;
         let session = &mut self.session;
         let subscribed = self

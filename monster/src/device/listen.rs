@@ -78,11 +78,7 @@ impl Device<'_> {
                         ),
                     );
                 }
-                Ok(Some(Event::Connected {
-                    session_present, ..
-                })) => {
-                    self.accepted(session_present, now);
-                }
+                Ok(Some(Event::Connected { .. })) => self.accepted(now),
                 Ok(Some(Event::Subscribed(identifier, codes))) => {
                     let granted = codes.iter().filter(|code| !code.is_error()).count();
                     let refused = codes.iter().count() - granted;

@@ -4,6 +4,7 @@ mod announce;
 mod board;
 mod connection;
 mod hold;
+mod kept;
 mod listen;
 mod local;
 mod speak;
@@ -11,6 +12,8 @@ mod status;
 
 pub use board::{Input, Output, ResetReason, Start, Vitals};
 use hold::Held;
+use kept::Kept;
+pub use kept::SESSION_IMAGE;
 pub use local::{LocalCommand, UnknownCommand};
 pub use status::{Connection, ConnectionState, LastPress, REASON_MAX};
 
@@ -78,6 +81,7 @@ pub struct Device<'b> {
     id: DeviceId,
     topics: Topics,
     session: Session<'b>,
+    kept: Kept,
     link: Link,
     backoff: Backoff,
     random: Random,
@@ -204,6 +208,7 @@ impl<'b> Device<'b> {
             topics: Topics::new(&start.id, &settings),
             id: start.id,
             session: Session::new(receive, send),
+            kept: Kept::default(),
             link: match settings.broker.url {
                 Some(_) => Link::Waiting(now),
                 None => Link::NoBroker,
@@ -358,6 +363,9 @@ impl<'b> Device<'b> {
         {
             self.wanted.end_saved = true;
             return Some(Output::Save(Record::switch(on)));
+        }
+        if let Some(output) = self.session_to_store() {
+            return Some(output);
         }
         match self.wanted.end.take_if(|_| self.link == Link::Ended)? {
             End::Stop => Some(Output::Stopped),

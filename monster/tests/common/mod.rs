@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 
 use bytes::BytesMut;
-use monster::device::{Device, Input, Output, RECEIVE_BUFFER, ResetReason, SEND_BUFFER, Start};
+use monster::device::{
+    Device, Input, Output, RECEIVE_BUFFER, ResetReason, SEND_BUFFER, SESSION_IMAGE, Start,
+};
 use monster::identity::DeviceId;
 use monster::memory::{Memory, Record};
 use monster::settings::Settings;
@@ -45,6 +47,8 @@ pub struct Bench {
     pub now: u64,
     pub store: Store,
     pub records: BTreeMap<u8, Vec<u8>>,
+    /// What is stored of the MQTT session.
+    pub session: Option<Vec<u8>>,
     pub pin: Option<bool>,
     /// Every level the pin had.
     pub levels: Vec<bool>,
@@ -111,6 +115,16 @@ impl Bench {
         records: BTreeMap<u8, Vec<u8>>,
         button_pressed: bool,
     ) -> Self {
+        Bench::start_with(changes, records, None, button_pressed)
+    }
+
+    /// A device that finds this in its store.
+    pub fn start_with(
+        changes: &[(&str, &str)],
+        records: BTreeMap<u8, Vec<u8>>,
+        session: Option<Vec<u8>>,
+        button_pressed: bool,
+    ) -> Self {
         let start = Start {
             settings: settings(changes),
             id: DeviceId::parse(ID).unwrap(),
@@ -120,17 +134,21 @@ impl Bench {
             memory: memory(&records),
             button_pressed,
         };
-        let device = Device::new(
+        let mut device = Device::new(
             start,
             vec![0; RECEIVE_BUFFER].leak(),
             vec![0; SEND_BUFFER].leak(),
             Instant::ZERO,
         );
+        if let Some(image) = &session {
+            device.restore_session(image);
+        }
         let mut bench = Bench {
             device,
             now: 0,
             store: Store::Works,
             records,
+            session,
             pin: None,
             levels: Vec::new(),
             dialling: false,
@@ -165,7 +183,7 @@ impl Bench {
 
     /// The same device after its power went and came back.
     pub fn power_cut(&self, changes: &[(&str, &str)]) -> Self {
-        Bench::start(changes, self.records.clone(), false)
+        Bench::start_with(changes, self.records.clone(), self.session.clone(), false)
     }
 
     /// Nobody has seen anything so far.
@@ -247,6 +265,16 @@ impl Bench {
                 None
             }
             Output::Save(record) => self.save(record),
+            Output::SaveSession => {
+                let mut image = [0; SESSION_IMAGE];
+                let length = self.device.session_image(&mut image).unwrap();
+                self.session = Some(image[..length].to_vec());
+                None
+            }
+            Output::ForgetSession => {
+                assert_ne!(self.session.take(), None, "nothing is stored");
+                None
+            }
             Output::Led { lit } => {
                 assert_ne!(self.lit, Some(*lit), "it is so already");
                 self.lit = Some(*lit);

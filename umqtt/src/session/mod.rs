@@ -494,6 +494,12 @@ impl<'b> Session<'b> {
         self.outbox.is_pending(identifier)
     }
 
+    /// How many messages of QoS 1 and 2 are in flight: published, and not acknowledged by the server.
+    /// One that [goes out in pieces](Self::publish_stream) is not among them.
+    pub fn in_flight(&self) -> usize {
+        self.outbox.in_flight()
+    }
+
     /// Whether nothing is queued, and nothing in flight.
     pub fn is_idle(&self) -> bool {
         self.outbox.is_empty()
