@@ -1,5 +1,5 @@
 //! Makes the page that is built into the program: compressed, and with the list of what a browser may
-//! run and show of it.
+//! run and show of it. And the description of the API, compressed.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -13,11 +13,13 @@ use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
 const PAGE: &str = "page/index.html";
+const OPENAPI: &str = "openapi.json";
 /// The largest page, compressed, in bytes.
 const PAGE_MAX: usize = 40 * 1024;
 
 fn main() {
     println!("cargo::rerun-if-changed={PAGE}");
+    println!("cargo::rerun-if-changed={OPENAPI}");
     println!("cargo::rerun-if-changed=build.rs");
     let page = fs::read_to_string(PAGE).expect("the page can be read");
     let out = env::var_os("OUT_DIR").expect("cargo says where to write");
@@ -31,6 +33,12 @@ fn main() {
     );
     fs::write(out.join("page.html.gz"), compressed).expect("the page can be written");
     fs::write(out.join("policy.txt"), policy(&page)).expect("its policy can be written");
+
+    let description = fs::read_to_string(OPENAPI).expect("the description can be read");
+    // What makes it readable would be stored in each device.
+    let lines: String = description.lines().map(str::trim_start).collect();
+    fs::write(out.join("openapi.json.gz"), compressed(lines.as_bytes()))
+        .expect("the description can be written");
 }
 
 fn compressed(page: &[u8]) -> Vec<u8> {

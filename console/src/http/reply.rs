@@ -43,6 +43,8 @@ pub(super) enum Own {
 pub(super) enum Body {
     None,
     Page,
+    /// What can be asked.
+    Description,
     Status,
     Settings,
     History,
@@ -216,6 +218,10 @@ impl ContentOf {
         length: Some(page::PAGE.len()),
         policy: page::POLICY,
     };
+    const DESCRIPTION: Self = ContentOf {
+        length: Some(page::OPENAPI.len()),
+        ..Self::JSON
+    };
 }
 
 /// What a browser may run and show of an answer that is not for showing.
@@ -226,6 +232,7 @@ impl Body {
         match self {
             Body::None => None,
             Body::Page => Some(ContentOf::PAGE),
+            Body::Description => Some(ContentOf::DESCRIPTION),
             _ => Some(ContentOf::JSON),
         }
     }
@@ -306,6 +313,10 @@ where
         Body::Page => {
             out.write().await?;
             out.raw(page::PAGE).await?;
+        }
+        Body::Description => {
+            out.write().await?;
+            out.raw(page::OPENAPI).await?;
         }
         Body::Status => {
             let now = console.now();

@@ -128,7 +128,7 @@ impl<'a, H: Host> Service<'a, '_, H> {
             return self.open_link(parts.method(), token).into();
         }
         let allowed = match path {
-            "/" | "/api/status" | "/api/history" | "/api/events" => "GET",
+            "/" | "/api/status" | "/api/history" | "/api/events" | "/api/openapi.json" => "GET",
             "/api/login" | "/api/logout" | "/api/command" => "POST",
             "/api/settings" => "GET, PUT",
             _ => return Reply::error(404, "there is nothing of this name").into(),
@@ -147,6 +147,7 @@ impl<'a, H: Host> Service<'a, '_, H> {
         }
         match (path, parts.method()) {
             ("/", _) => Reply::ok(Body::Page).into(),
+            ("/api/openapi.json", _) => Reply::ok(Body::Description).into(),
             ("/api/status", _) => Reply::ok(Body::Status).into(),
             ("/api/history", _) => Reply::ok(Body::History).into(),
             ("/api/events", _) => match signed_in.and_then(|token| console.stream(token)) {

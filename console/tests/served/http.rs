@@ -241,6 +241,28 @@ fn no_answer_and_no_event_holds_a_secret() {
 }
 
 #[test]
+fn all_that_the_description_names_is_there_and_nothing_of_it_without_signing_in() {
+    Bench::run(&[], async |bench| {
+        let description = include_str!("../../openapi.json");
+        let description: serde_json::Value = serde_json::from_str(description).unwrap();
+        let cookie = bench.sign_in().await;
+        let served = bench.request("GET", "/api/openapi.json", &cookie, "").await;
+        assert_eq!(served.status, 200);
+        assert_eq!(served.header("content-encoding"), Some("gzip"));
+        for (path, methods) in description["paths"].as_object().unwrap() {
+            for method in methods.as_object().unwrap().keys() {
+                let method = method.to_uppercase();
+                let expected = if path == "/api/login" { 400 } else { 401 };
+                let answer = bench.request(&method, path, "", "").await;
+                assert_eq!(answer.status, expected, "{method} {path}");
+            }
+            let other = bench.request("PATCH", path, &cookie, "").await;
+            assert_eq!(other.status, 405, "{path}");
+        }
+    });
+}
+
+#[test]
 fn who_signs_out_hears_nothing_more_in_any_tab() {
     Bench::run(&[], async |bench| {
         let cookie = bench.sign_in().await;
