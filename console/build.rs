@@ -25,13 +25,13 @@ fn main() {
     let out = env::var_os("OUT_DIR").expect("cargo says where to write");
     let out = Path::new(&out);
 
-    let compressed = compressed(page.as_bytes());
-    let length = compressed.len();
+    let small = compressed(page.as_bytes());
+    let length = small.len();
     assert!(
         length <= PAGE_MAX,
         "{PAGE} is {length} bytes compressed; allowed: up to {PAGE_MAX}"
     );
-    fs::write(out.join("page.html.gz"), compressed).expect("the page can be written");
+    fs::write(out.join("page.html.gz"), small).expect("the page can be written");
     fs::write(out.join("policy.txt"), policy(&page)).expect("its policy can be written");
 
     let description = fs::read_to_string(OPENAPI).expect("the description can be read");

@@ -4,6 +4,7 @@ mod bench;
 mod certificates;
 mod command;
 mod conformance;
+mod console;
 mod esp32c3;
 mod homeassistant;
 mod lint;
@@ -101,6 +102,9 @@ enum Task {
     },
     /// Run the firmware on a virtual microcontroller, in QEMU, against a broker on this computer.
     Virt(virt::Options),
+    /// Talk to a device's console with programs of others: MicroPython's WebREPL client, and Schemathesis
+    /// along the API's description.
+    Console,
     /// Go through every control of the console's page in a headless Chromium, in two widths, two
     /// languages, light and dark; look for what would keep somebody out. The pictures are in
     /// `console/page/tests/screenshots`.
@@ -129,6 +133,7 @@ fn main() -> ExitCode {
         Task::NoPanic => no_panic::no_panic(),
         Task::Readme { write } => readme::readme(write),
         Task::Virt(options) => virt::virt(&options),
+        Task::Console => console::console(),
         Task::Page => page::page().map(drop),
         Task::Homeassistant => homeassistant::homeassistant(),
         Task::Esp32c3(options) => esp32c3::esp32c3(&options),

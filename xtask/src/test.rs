@@ -3,7 +3,9 @@
 use std::time::Instant;
 
 use crate::command::{Failed, cargo, program};
-use crate::{bench, conformance, esp32c3, lint, no_panic, packages, page, readme, size, virt};
+use crate::{
+    bench, conformance, console, esp32c3, lint, no_panic, packages, page, readme, size, virt,
+};
 
 /// Installs what is missing and runs everything.
 pub fn everything() -> Result<(), Failed> {
@@ -22,6 +24,7 @@ pub fn everything() -> Result<(), Failed> {
     build_for_scenarios()?;
     tally.count("test --package monster-scenarios -- --test-threads 8")?;
     tally.count(BROKERS)?;
+    console::console()?;
     tally.passed += page::page()?;
     chaos(1, 2)?;
     cargo("run --quiet --release --package monster-sim -- --seed 1 --hours 5000").run()?;
