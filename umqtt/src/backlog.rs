@@ -73,10 +73,14 @@ pub enum BacklogError {
 impl fmt::Display for BacklogError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            BacklogError::Full => "the backlog is full",
-            BacklogError::TooLarge => "the message does not fit into the backlog's buffer",
-            BacklogError::InvalidTopic => "not a valid topic name",
-            BacklogError::Properties => "a backlog does not keep properties",
+            BacklogError::Full => "the backlog is full: feed a session, or drop some",
+            BacklogError::TooLarge => "the message is larger than the backlog's buffer",
+            BacklogError::InvalidTopic => {
+                "not a topic name: that has 1 to 65,535 bytes, and no +, # or U+0000"
+            }
+            BacklogError::Properties => {
+                "a backlog does not keep properties: publish it while there is a connection"
+            }
         })
     }
 }

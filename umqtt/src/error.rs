@@ -12,14 +12,25 @@ use crate::packet::reason::ReasonCode;
 pub enum Error {
     /// The server refused the CONNECT. MQTT 3.1.1 has five return codes for it: each is told as the
     /// reason code that means the same.
+    ///
+    /// Connect again later where the reason passes by itself ([`ReasonCode::SERVER_UNAVAILABLE`],
+    /// [`ReasonCode::SERVER_BUSY`], [`ReasonCode::QUOTA_EXCEEDED`] and
+    /// [`ReasonCode::CONNECTION_RATE_EXCEEDED`]); else change what the CONNECT says, or the server's
+    /// settings.
     Refused(ReasonCode),
-    /// The server ended the connection (DISCONNECT). MQTT 5.
+    /// The server ended the connection (DISCONNECT). MQTT 5. Connect again, after a wait; but not for
+    /// [`ReasonCode::SESSION_TAKEN_OVER`]: another client has this one's identifier, and the two
+    /// would throw each other out for ever.
     Disconnected(ReasonCode),
-    /// No CONNACK came within [`Connect::connack_timeout`](crate::Connect::connack_timeout).
+    /// No CONNACK came within [`Connect::connack_timeout`](crate::Connect::connack_timeout). Connect
+    /// again, after a wait; if it never works, it is no MQTT server that listens there, or it wants
+    /// TLS.
     ConnackTimeout,
-    /// Nothing came within [`Connect::ping_timeout`](crate::Connect::ping_timeout) after a PINGREQ.
+    /// Nothing came within [`Connect::ping_timeout`](crate::Connect::ping_timeout) after a PINGREQ:
+    /// the link is dead. Connect again.
     PingTimeout,
-    /// The server sent what no server may send.
+    /// The server sent what no server may send. Connect again, after a wait; if it happens again, the
+    /// server is wrong, or the [`version`](crate::Connect::version) is.
     Protocol(ProtocolError),
 }
 
@@ -47,9 +58,10 @@ impl From<ProtocolError> for Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectError {
     /// It is larger than the receive buffer, in which it is built, or a field is longer than
-    /// 65,535 bytes.
+    /// 65,535 bytes. Give it a larger buffer, or a shorter will.
     TooLarge,
-    /// The send buffer is smaller than the 12 bytes the session needs for itself.
+    /// The send buffer is smaller than the 12 bytes the session needs for itself: give it those, and
+    /// the bytes of the largest message.
     SendBuffer,
     /// The will's topic is not a valid topic name (section 4.7).
     InvalidWillTopic,
@@ -61,10 +73,18 @@ pub enum ConnectError {
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            ConnectError::TooLarge => "CONNECT does not fit into the receive buffer",
-            ConnectError::SendBuffer => "the send buffer is smaller than 12 bytes",
-            ConnectError::InvalidWillTopic => "the will's topic is not a valid topic name",
-            ConnectError::InvalidProperty => "not a valid property of a CONNECT or will",
+            ConnectError::TooLarge => {
+                "CONNECT does not fit: the receive buffer has to hold it, and a field 65,535 bytes"
+            }
+            ConnectError::SendBuffer => {
+                "the send buffer is smaller than 12 bytes, which the session needs for itself"
+            }
+            ConnectError::InvalidWillTopic => {
+                "the will's topic is not a topic name: that has 1 to 65,535 bytes, and no +, # or U+0000"
+            }
+            ConnectError::InvalidProperty => {
+                "a property that a CONNECT or will may not have, or not twice, or not with this value"
+            }
         })
     }
 }
@@ -72,12 +92,14 @@ impl fmt::Display for ConnectError {
 /// Why a message could not be queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PublishError {
-    /// The session is not connected.
+    /// The session is not connected: connect first, or keep the message in a
+    /// [`Backlog`](crate::Backlog).
     NotConnected,
     /// The send buffer is full for now, or as many messages of QoS 1 and 2 are in flight as the
     /// server takes at once, or a message goes out in pieces: send, or wait for acknowledgements.
     Full,
-    /// The packet is larger than the send buffer will ever hold, or than the server takes.
+    /// The packet is larger than the send buffer will ever hold, or than the server takes. For the
+    /// former, a larger buffer, or [`publish_stream`](crate::Session::publish_stream).
     TooLarge,
     /// Empty, longer than 65,535 bytes, or with a wildcard or U+0000 (section 4.7).
     InvalidTopic,
@@ -97,12 +119,20 @@ impl fmt::Display for PublishError {
             PublishError::NotSupported(reason) => {
                 return write!(f, "the server does not take it: {reason}");
             }
-            PublishError::InvalidProperty => "not a valid property of a message",
-            PublishError::TopicAlias => "not a topic alias that can be used here",
-            PublishError::NotConnected => "not connected",
-            PublishError::Full => "the send buffer is full",
-            PublishError::TooLarge => "the message does not fit into the send buffer",
-            PublishError::InvalidTopic => "not a valid topic name",
+            PublishError::InvalidProperty => {
+                "a property that a message may not have, or not twice, or not with this value"
+            }
+            PublishError::TopicAlias => {
+                "a topic alias is for QoS 0, from 1 to what the server takes, and set before it stands alone"
+            }
+            PublishError::NotConnected => "not connected: connect first",
+            PublishError::Full => "the send buffer is full: send, or wait for acknowledgements",
+            PublishError::TooLarge => {
+                "the message is larger than the send buffer, or than the server takes"
+            }
+            PublishError::InvalidTopic => {
+                "not a topic name: that has 1 to 65,535 bytes, and no +, # or U+0000"
+            }
         })
     }
 }
@@ -135,12 +165,18 @@ impl fmt::Display for SubscribeError {
             SubscribeError::NotSupported(reason) => {
                 return write!(f, "the server does not take it: {reason}");
             }
-            SubscribeError::InvalidProperty => "not a valid property of a SUBSCRIBE or UNSUBSCRIBE",
+            SubscribeError::InvalidProperty => {
+                "a property that the packet may not have, or not twice, or not with this value"
+            }
             SubscribeError::NoLocal => "a shared subscription cannot leave out the client's own",
-            SubscribeError::NotConnected => "not connected",
-            SubscribeError::Full => "the send buffer is full",
-            SubscribeError::TooLarge => "the filters do not fit into the send buffer",
-            SubscribeError::InvalidFilter => "not a valid topic filter",
+            SubscribeError::NotConnected => "not connected: connect first",
+            SubscribeError::Full => "the send buffer is full: send, or wait for acknowledgements",
+            SubscribeError::TooLarge => {
+                "the filters are larger than the send buffer, or than the server takes"
+            }
+            SubscribeError::InvalidFilter => {
+                "no topic filter: + stands alone in its level, and # alone in the last one"
+            }
         })
     }
 }
@@ -163,10 +199,14 @@ pub enum QueueError {
 impl fmt::Display for QueueError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            QueueError::NotConnected => "not connected",
-            QueueError::Full => "the send buffer is full",
-            QueueError::TooLarge => "the packet does not fit into the buffer",
-            QueueError::Invalid => "not a valid reason code or property, or not now",
+            QueueError::NotConnected => "not connected: connect first",
+            QueueError::Full => "the send buffer is full: send, or wait for acknowledgements",
+            QueueError::TooLarge => {
+                "the packet is larger than the buffer, or than the server takes"
+            }
+            QueueError::Invalid => {
+                "a reason code or property that this packet may not have, or not now"
+            }
         })
     }
 }
@@ -190,7 +230,7 @@ pub struct NotConnected;
 
 impl fmt::Display for NotConnected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not connected")
+        f.write_str("not connected: connect first")
     }
 }
 
@@ -233,7 +273,7 @@ pub enum ClientError<E> {
     WriteZero,
     /// The session ended the connection.
     Session(Error),
-    /// There is no connection.
+    /// There is no connection: connect first.
     NotConnected,
     /// The CONNECT cannot be sent.
     Connect(ConnectError),
@@ -241,7 +281,8 @@ pub enum ClientError<E> {
     Publish(PublishError),
     /// The SUBSCRIBE or UNSUBSCRIBE was not queued.
     Subscribe(SubscribeError),
-    /// The server refused a subscription, or one of several; with MQTT 5 also a message.
+    /// The server refused a subscription, or one of several; with MQTT 5 also a message. To ask
+    /// again changes nothing: look for what the server allows this client.
     Refused(ReasonCode),
     /// The server asks for an authentication that [`connect`](crate::blocking::Client::connect)
     /// cannot do: begin the connection with `begin`. MQTT 5.
@@ -268,7 +309,9 @@ impl<E: fmt::Debug> fmt::Display for ClientError<E> {
             ClientError::Publish(error) => error.fmt(f),
             ClientError::Subscribe(error) => error.fmt(f),
             ClientError::Refused(reason) => write!(f, "the server refused it: {reason}"),
-            ClientError::Authentication => f.write_str("the server asks for an authentication"),
+            ClientError::Authentication => f.write_str(
+                "the server asks for an authentication: begin the connection by `begin`",
+            ),
             #[cfg(feature = "v5")]
             ClientError::Queue(error) => error.fmt(f),
             ClientError::Running => f.write_str("another task runs the session"),
@@ -330,9 +373,10 @@ impl<E> From<SubscribeError> for ClientError<E> {
 pub enum StreamError<T, S> {
     /// The client could not send it.
     Client(ClientError<T>),
-    /// The source failed. The message waits for its rest.
+    /// The source failed. The message waits for its rest: call it again, or disconnect.
     Source(S),
-    /// The source had less than the message needs, which waits for its rest.
+    /// The source had less than the message needs, which waits for its rest: call it again with
+    /// another source, or disconnect.
     Ended,
 }
 

@@ -15,6 +15,11 @@ mod backoff;
 pub mod blocking;
 mod clock;
 mod error;
+#[cfg(any(doc, doctest))]
+#[doc = include_str!("../docs/guide.md")]
+pub mod guide {
+    use super::*;
+}
 mod inbox;
 mod keep_alive;
 mod outbox;

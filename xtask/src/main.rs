@@ -11,6 +11,7 @@ mod lint;
 mod no_panic;
 mod packages;
 mod page;
+mod published;
 mod readme;
 mod record;
 mod size;
@@ -94,6 +95,8 @@ enum Task {
     },
     /// Check that in a program that uses all of the client, no way leads to the panic handler.
     NoPanic,
+    /// Check that the client can be published: its package, without warnings, and its oldest compiler.
+    Published,
     /// Check that the tables of the client's README are what `size` and `bench` wrote down.
     Readme {
         /// Make them so.
@@ -131,6 +134,7 @@ fn main() -> ExitCode {
         Task::Bench(options) => bench::bench(options),
         Task::Conformance { write } => conformance::conformance(write),
         Task::NoPanic => no_panic::no_panic(),
+        Task::Published => published::published(),
         Task::Readme { write } => readme::readme(write),
         Task::Virt(options) => virt::virt(&options),
         Task::Console => console::console(),

@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use crate::command::{Failed, cargo, program};
 use crate::{
-    bench, conformance, console, esp32c3, lint, no_panic, packages, page, readme, size, virt,
+    bench, conformance, console, esp32c3, lint, no_panic, packages, page, published, readme, size,
+    virt,
 };
 
 /// Installs what is missing and runs everything.
@@ -17,6 +18,7 @@ pub fn everything() -> Result<(), Failed> {
     readme::readme(false)?;
     conformance::conformance(false)?;
     no_panic::no_panic()?;
+    published::published()?;
 
     tally.count("test --workspace --exclude monster-scenarios --all-features")?;
     // The end-to-end tests start the program as a person would. They mostly wait, so there may be

@@ -94,21 +94,22 @@ impl Session<'_> {
 pub enum RestoreError {
     /// The session is connected: an image is taken before.
     Connected,
-    /// It is not whole, or not as it was written.
+    /// It is not whole, or not as it was written. Begin a new session (`clean_session`).
     Damaged,
     /// It is of another format, or of a version of the protocol that this build does not have.
     Unknown,
-    /// It does not fit into the send buffer, or holds what no session remembers.
+    /// It does not fit into the send buffer, with the 12 bytes that are kept for acknowledgements, or
+    /// holds what no session remembers. Give it a buffer as large as the one it was made with.
     Unfit,
 }
 
 impl fmt::Display for RestoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            RestoreError::Connected => "the session is connected",
-            RestoreError::Damaged => "the image is damaged",
-            RestoreError::Unknown => "the image is of an unknown format or version",
-            RestoreError::Unfit => "the image does not fit into the send buffer",
+            RestoreError::Connected => "the session is connected: restore it before",
+            RestoreError::Damaged => "the image is damaged: begin a new session",
+            RestoreError::Unknown => "the image is of a format or version that is not known here",
+            RestoreError::Unfit => "the image does not fit into this send buffer",
         })
     }
 }
