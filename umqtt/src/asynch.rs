@@ -16,7 +16,9 @@ use embedded_io_async::{Read, Write};
 use crate::clock::Timer;
 #[cfg(feature = "v5")]
 use crate::error::Error;
-use crate::error::{ClientError, PublishError, StreamError, SubscribeError};
+#[cfg(feature = "stream")]
+use crate::error::StreamError;
+use crate::error::{ClientError, PublishError, SubscribeError};
 use crate::packet::PacketIdentifier;
 use crate::packet::connect::Connect;
 #[cfg(feature = "v5")]
@@ -148,6 +150,7 @@ impl<'b, T: Read + Write, C: Timer> Client<'b, T, C> {
     ///
     /// Cancelling it before there was room queues nothing; later, go on with
     /// [`stream_from`](Self::stream_from).
+    #[cfg(feature = "stream")]
     pub async fn publish_stream(
         &mut self,
         message: &Publish<'_>,
@@ -165,6 +168,7 @@ impl<'b, T: Read + Write, C: Timer> Client<'b, T, C> {
     /// read from `source`, which may have more.
     ///
     /// Cancelling it loses nothing if cancelling a read of the source loses nothing: call it again.
+    #[cfg(feature = "stream")]
     pub async fn stream_from<S: Read>(
         &mut self,
         source: &mut S,

@@ -11,7 +11,9 @@
 use embedded_io::{Error as _, ErrorKind, Read, ReadReady, Write};
 
 use crate::clock::Clock;
-use crate::error::{ClientError, PublishError, StreamError, SubscribeError};
+#[cfg(feature = "stream")]
+use crate::error::StreamError;
+use crate::error::{ClientError, PublishError, SubscribeError};
 use crate::packet::PacketIdentifier;
 use crate::packet::connect::Connect;
 #[cfg(feature = "v5")]
@@ -126,6 +128,7 @@ impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
     /// `length` bytes more, for which [`stream_from`](Self::stream_from) is to be called next. Read
     /// [`Session::publish_stream`] for what is different with such a message. Room is found as for
     /// [`publish`](Self::publish).
+    #[cfg(feature = "stream")]
     pub fn publish_stream(
         &mut self,
         message: &Publish<'_>,
@@ -141,6 +144,7 @@ impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
 
     /// Sends the rest of the message that [`publish_stream`](Self::publish_stream) began, as it is
     /// read from `source`, which may have more.
+    #[cfg(feature = "stream")]
     pub fn stream_from<S: Read>(
         &mut self,
         source: &mut S,
@@ -414,6 +418,8 @@ impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
     }
 
     /// Writes what is to be sent and, once that is all, flushes it.
+    // Inlined where memory is plenty: every message passes here.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn send(&mut self) -> Result<Sent, ClientError<T::Error>> {
         let bytes = self.session.transmit();
         if bytes.is_empty() && !self.unflushed {

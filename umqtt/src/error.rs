@@ -369,6 +369,7 @@ impl<E> From<SubscribeError> for ClientError<E> {
 }
 
 /// Why the rest of a message could not be sent as it was read from a source.
+#[cfg(feature = "stream")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StreamError<T, S> {
     /// The client could not send it.
@@ -380,6 +381,7 @@ pub enum StreamError<T, S> {
     Ended,
 }
 
+#[cfg(feature = "stream")]
 impl<T: fmt::Debug, S: fmt::Debug> fmt::Display for StreamError<T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -390,4 +392,5 @@ impl<T: fmt::Debug, S: fmt::Debug> fmt::Display for StreamError<T, S> {
     }
 }
 
+#[cfg(feature = "stream")]
 impl<T: fmt::Debug, S: fmt::Debug> core::error::Error for StreamError<T, S> {}

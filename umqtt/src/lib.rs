@@ -40,9 +40,9 @@ pub use backoff::Backoff;
 pub use clock::{Clock, Timer};
 #[cfg(feature = "v5")]
 pub use error::QueueError;
-pub use error::{
-    ClientError, ConnectError, Error, NotConnected, PublishError, StreamError, SubscribeError,
-};
+#[cfg(feature = "stream")]
+pub use error::StreamError;
+pub use error::{ClientError, ConnectError, Error, NotConnected, PublishError, SubscribeError};
 pub use packet::connect::{Connect, Credentials, Oversize};
 pub use packet::properties::{Properties, Property};
 pub use packet::publish::{Message, Publish};
@@ -51,7 +51,9 @@ pub use packet::subscribe::{ReasonCodes, RetainHandling, Subscription};
 pub use packet::{PacketIdentifier, ProtocolError, Qos, Version};
 pub use reconnect::{Reconnect, ReconnectError};
 pub use router::{Route, dispatch};
-pub use session::{Answer, Chunk, Event, RestoreError, Session};
+#[cfg(feature = "stream")]
+pub use session::Chunk;
+pub use session::{Answer, Event, RestoreError, Session};
 pub use split::Shared;
 pub use time::Instant;
 pub use topic::{TopicError, TopicFilter, TopicName};

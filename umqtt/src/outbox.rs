@@ -20,6 +20,7 @@
 //! ```
 
 mod image;
+#[cfg_attr(not(feature = "stream"), path = "outbox/stream_none.rs")]
 mod stream;
 #[cfg(feature = "v5")]
 mod window;
@@ -166,13 +167,15 @@ impl<'b> Outbox<'b> {
     }
 
     /// The bytes to be sent.
+    // A call takes as much.
+    #[inline(always)]
     pub fn to_send(&self) -> &[u8] {
         self.buffer.get(self.sent..self.limit()).unwrap_or_default()
     }
 
     /// How far may be sent.
     fn limit(&self) -> usize {
-        let end = self.end + self.stream.queued;
+        let end = self.end + self.stream.queued();
         #[cfg(feature = "v5")]
         let end = end.min(self.window.barrier);
         end
@@ -181,7 +184,7 @@ impl<'b> Outbox<'b> {
     /// The first `count` bytes of [`to_send`](Self::to_send) were sent.
     pub fn sent(&mut self, count: usize) {
         self.sent += count.min(self.limit() - self.sent);
-        if self.stream.is_open {
+        if self.stream.is_open() {
             self.stream_sent();
         }
         self.reset_if_done();
@@ -189,9 +192,11 @@ impl<'b> Outbox<'b> {
 
     /// Goes back to the front of the buffer when all is sent and nothing stays: without a look at
     /// any packet, since that is where a client that sends at QoS 0 is after each of them.
+    // A call takes as much.
+    #[inline(always)]
     fn reset_if_done(&mut self) -> bool {
         // Of a stream, nothing may stand behind the end.
-        let is_done = self.kept == 0 && self.sent == self.end && self.stream.queued == 0;
+        let is_done = self.kept == 0 && self.sent == self.end && self.stream.queued() == 0;
         if is_done {
             self.start = 0;
             self.sent = 0;
@@ -209,7 +214,7 @@ impl<'b> Outbox<'b> {
         {
             at = entry.end;
         }
-        at == self.sent && !self.stream.is_open
+        at == self.sent && !self.stream.is_open()
     }
 
     /// Forgets everything: a clean session, or the server has none. Identifiers go on.
@@ -280,7 +285,7 @@ impl<'b> Outbox<'b> {
     ) -> bool {
         let remaining = ack::LENGTH - 2 + (reason != ReasonCode::SUCCESS) as usize;
         while self.make_room(2 + remaining + behind::ACK).is_err() {
-            if self.sent < self.limit() || self.stream.is_open || !self.forget_received() {
+            if self.sent < self.limit() || self.stream.is_open() || !self.forget_received() {
                 return false;
             }
         }
@@ -343,6 +348,8 @@ impl<'b> Outbox<'b> {
     }
 
     /// Takes the identifier that was found for the packet with this first byte.
+    // Inlined where memory is plenty: every message passes here.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub fn identify(&mut self, first: u8) -> PacketIdentifier {
         let identifier = self.next;
         self.free = self.free.saturating_sub(1);
@@ -356,14 +363,14 @@ impl<'b> Outbox<'b> {
 
     /// Appends a packet for which room was made; the returned writer takes its `remaining` bytes.
     pub fn push(&mut self, first: u8, remaining: usize) -> Writer<'_> {
-        let at = self.end;
-        self.end += packet_length(remaining);
-        let packet = self.buffer.get_mut(at..self.end).unwrap_or_default();
-        Writer::packet(packet, first, remaining)
+        let room = self.buffer.get_mut(self.end..).unwrap_or_default();
+        let writer = Writer::packet(room, first, remaining);
+        self.end += writer.length() + remaining;
+        writer
     }
 
     fn make_room(&mut self, needed: usize) -> Result<(), NoRoom> {
-        if self.stream.is_open {
+        if self.stream.is_open() {
             return Err(NoRoom::Now);
         }
         if needed > self.buffer.len() {
@@ -447,6 +454,8 @@ impl<'b> Outbox<'b> {
 
     /// What became of the PUBREC for the message with this identifier; `None` if that message was
     /// not delivered, or was released since.
+    // A call takes as much.
+    #[inline(always)]
     pub fn received(&self, identifier: PacketIdentifier) -> Option<Pubrec> {
         let entry = self.find(Answers::PUBREL, Some(identifier))?;
         Some(if entry.end > self.sent {
@@ -457,6 +466,8 @@ impl<'b> Outbox<'b> {
     }
 
     /// The first packet that waits for such an answer, with this identifier or with any.
+    // Inlined where memory is plenty: every message passes here.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn find(&self, answers: Answers, identifier: Option<PacketIdentifier>) -> Option<Entry> {
         let mut at = self.start;
         while let Some(entry) = self.entry(at) {
@@ -471,6 +482,8 @@ impl<'b> Outbox<'b> {
     }
 
     /// An answer came: the packet it answers is done. `false` if no such packet was sent.
+    // A call takes as much.
+    #[inline(always)]
     pub fn settle(&mut self, answers: Answers, identifier: PacketIdentifier) -> bool {
         let is_done = self.done(answers, Some(identifier));
         #[cfg(feature = "v5")]
@@ -481,6 +494,8 @@ impl<'b> Outbox<'b> {
     }
 
     /// Marks the first such packet as done, if it was sent; `false` if there is none.
+    // Inlined where memory is plenty: every message passes here.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn done(&mut self, answers: Answers, identifier: Option<PacketIdentifier>) -> bool {
         let Some(entry) = self.find(answers, identifier) else {
             return false;
@@ -501,7 +516,7 @@ impl<'b> Outbox<'b> {
 
     /// Whether nothing is to be sent and nothing waits for an answer.
     pub fn is_empty(&self) -> bool {
-        self.start == self.end && !self.stream.is_open
+        self.start == self.end && !self.stream.is_open()
     }
 
     fn mark(&mut self, at: usize, first: u8) {
@@ -556,6 +571,8 @@ impl<'b> Outbox<'b> {
     }
 
     /// The packet that begins at `at`, if the log goes on there.
+    // Inlined where memory is plenty: every message passes here.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn entry(&self, at: usize) -> Option<Entry> {
         let bytes = self.buffer.get(at..self.end)?;
         let header = FixedHeader::decode(bytes).ok()??;

@@ -9,9 +9,9 @@ use crate::packet::{MAX_REMAINING, PacketIdentifier, Qos, Writer, ack, packet_le
 
 /// A message on its way out.
 pub(super) struct Stream {
-    pub is_open: bool,
+    is_open: bool,
     /// Bytes behind the end of the log, sent or not.
-    pub queued: usize,
+    queued: usize,
     /// Bytes of the payload that are not here yet.
     missing: usize,
     /// First byte of the mark it leaves behind, with this identifier.
@@ -27,6 +27,14 @@ impl Stream {
         mark: 0,
         identifier: None,
     };
+
+    pub fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    pub fn queued(&self) -> usize {
+        self.queued
+    }
 }
 
 impl Outbox<'_> {

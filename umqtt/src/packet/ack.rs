@@ -21,6 +21,8 @@ pub(crate) struct Ack {
 }
 
 /// Reads such a packet with this first byte.
+// Inlined where memory is plenty: every message passes here.
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 pub(crate) fn decode(first: u8, body: &[u8], version: Version) -> Result<Ack, ProtocolError> {
     let is_5 = version.is_5();
     let has_codes = first == first::SUBACK || is_5 && first == first::UNSUBACK;

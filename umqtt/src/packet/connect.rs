@@ -133,8 +133,18 @@ pub enum Oversize {
     Refuse,
     /// It is delivered in pieces, [`Event::Chunk`](crate::Event::Chunk), as they come. Its topic
     /// name and properties must fit into the receive buffer, with room for a byte: else it is
-    /// thrown away.
+    /// thrown away. With the feature `stream`.
+    #[cfg(feature = "stream")]
     Stream,
+}
+
+impl Oversize {
+    pub(crate) fn is_streamed(self) -> bool {
+        #[cfg(feature = "stream")]
+        return self == Oversize::Stream;
+        #[cfg(not(feature = "stream"))]
+        false
+    }
 }
 
 /// User name and password of a CONNECT. MQTT 3.1.1 has no password without a user name

@@ -77,6 +77,8 @@ impl<'a> Publish<'a> {
     }
 
     /// Writes what is behind the fixed header.
+    // Inlined where memory is plenty: every message passes here.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub(crate) fn write(
         &self,
         mut writer: Writer<'_>,

@@ -25,7 +25,8 @@ pub enum Event<'a> {
     /// A part of a message came in that is larger than the receive buffer, with
     /// [`Oversize::Stream`](crate::Oversize::Stream). The last one is acknowledged as
     /// [`Message`](Self::Message) is. Should the connection break before, the message of QoS 1 or 2
-    /// comes again from its beginning.
+    /// comes again from its beginning. With the feature `stream`.
+    #[cfg(feature = "stream")]
     Chunk(Chunk<'a>),
     /// A message came in that is larger than the receive buffer; it is thrown away, and answered
     /// as [`Oversize`](crate::Oversize) says. With MQTT 5 also one under an alias for a topic name
@@ -52,6 +53,7 @@ pub enum Event<'a> {
 }
 
 /// A part of a message that is larger than the receive buffer.
+#[cfg(feature = "stream")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chunk<'a> {
     /// The message; its payload is this part of it.
@@ -62,6 +64,7 @@ pub struct Chunk<'a> {
     pub total: usize,
 }
 
+#[cfg(feature = "stream")]
 impl Chunk<'_> {
     /// Whether nothing of the message follows.
     pub const fn is_last(&self) -> bool {
@@ -84,6 +87,7 @@ pub struct Answer<'a> {
 pub(crate) enum Step {
     Connected,
     Message,
+    #[cfg(feature = "stream")]
     Chunk,
     TooLarge,
     Headless,
@@ -169,21 +173,17 @@ impl super::Session<'_> {
         let last = &self.last;
         let identifier = last.identifier.unwrap_or(PacketIdentifier::FIRST);
         match step {
-            Step::Message | Step::Chunk | Step::TooLarge => {
-                let message = self.message();
-                match step {
-                    Step::Message => Event::Message(message),
-                    Step::Chunk => Event::Chunk(Chunk {
-                        message,
-                        offset: last.offset,
-                        total: last.total,
-                    }),
-                    _ => Event::TooLarge {
-                        topic: Some(message.topic),
-                        length: last.total,
-                    },
-                }
-            }
+            Step::Message => Event::Message(self.message()),
+            #[cfg(feature = "stream")]
+            Step::Chunk => Event::Chunk(Chunk {
+                message: self.message(),
+                offset: last.offset,
+                total: last.total,
+            }),
+            Step::TooLarge => Event::TooLarge {
+                topic: Some(self.message().topic),
+                length: last.total,
+            },
             Step::Headless => Event::TooLarge {
                 topic: None,
                 length: last.total,
@@ -206,6 +206,8 @@ impl super::Session<'_> {
         self.last.session_present
     }
 
+    // What a program does not look at is not even put together.
+    #[inline(always)]
     fn message(&self) -> Message<'_> {
         let Last { first, .. } = self.last;
         let memory = self.inbox.memory();

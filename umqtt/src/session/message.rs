@@ -24,7 +24,17 @@ pub(super) enum Incoming {
     /// It is delivered in pieces, of which [`Last`](super::event::Last) has the last one; its first
     /// bytes, to the properties, stand at the front of the receive buffer. What it is to be answered
     /// with is owed once it is whole.
+    #[cfg(feature = "stream")]
     Chunks,
+}
+
+impl Incoming {
+    pub fn is_in_pieces(self) -> bool {
+        #[cfg(feature = "stream")]
+        return self == Incoming::Chunks;
+        #[cfg(not(feature = "stream"))]
+        false
+    }
 }
 
 /// How a message tells its topic.
@@ -84,7 +94,7 @@ impl Session<'_> {
             (payload, payload)
         };
         let fits = end <= capacity;
-        let streams = !fits && self.oversize == Oversize::Stream;
+        let streams = !fits && self.oversize.is_streamed();
         let needed = if fits { end } else { payload };
         if needed + streams as usize > capacity {
             return Ok(self.behead(topic_end, end));
@@ -143,7 +153,10 @@ impl Session<'_> {
         let is_new = self.owe(qos, identifier, refuses)?;
         if is_new && streams {
             self.inbox.consume(payload);
-            self.incoming = Incoming::Chunks;
+            #[cfg(feature = "stream")]
+            {
+                self.incoming = Incoming::Chunks;
+            }
             return Ok(Progress::Silent);
         }
         self.inbox.consume(end);
@@ -199,6 +212,7 @@ impl Session<'_> {
     }
 
     /// Delivers what is here of a message that comes in pieces.
+    #[cfg(feature = "stream")]
     pub(super) fn chunk(&mut self) -> Progress {
         let last = &mut self.last;
         let offset = last.offset + last.body.length;

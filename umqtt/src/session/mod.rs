@@ -8,6 +8,7 @@ mod event;
 mod message;
 mod receive;
 mod snapshot;
+#[cfg(feature = "stream")]
 mod stream;
 #[cfg(feature = "v5")]
 mod v5;
@@ -25,8 +26,10 @@ use crate::packet::{PacketIdentifier, Qos, Version, first};
 use crate::time::Instant;
 use crate::topic::TopicFilter;
 
+#[cfg(feature = "stream")]
+pub use event::Chunk;
 pub(crate) use event::Step;
-pub use event::{Answer, Chunk, Event};
+pub use event::{Answer, Event};
 pub use snapshot::RestoreError;
 
 use event::Last;
@@ -262,9 +265,9 @@ impl<'b> Session<'b> {
         if self.is_closed() || self.hello_sent < self.hello {
             return &mut [];
         }
-        let pinned = match self.incoming {
-            Incoming::Chunks => self.last.head_end(),
-            _ => 0,
+        let pinned = match self.incoming.is_in_pieces() {
+            true => self.last.head_end(),
+            false => 0,
         };
         self.inbox.space(pinned)
     }

@@ -75,7 +75,7 @@ impl Session<'_> {
     /// What has to be acknowledged: not before the last piece of a message.
     #[inline]
     pub(super) fn owed(&self) -> Option<Owed> {
-        self.owed.filter(|_| self.incoming != Incoming::Chunks)
+        self.owed.filter(|_| !self.incoming.is_in_pieces())
     }
 
     /// Queues the acknowledgement that is owed; `false` if something has to be sent first.
@@ -108,6 +108,7 @@ impl Session<'_> {
         match self.incoming {
             Incoming::Nothing => {}
             Incoming::Headless => return self.headless(),
+            #[cfg(feature = "stream")]
             Incoming::Chunks => return Ok(self.chunk()),
         }
         let bytes = self.inbox.bytes();

@@ -2,7 +2,6 @@
 
 use super::alias::Aliases;
 use super::event::Part;
-use super::message::Incoming;
 use super::{Session, State};
 use crate::error::{ConnectError, Error, PublishError, QueueError, SubscribeError};
 use crate::packet::connect::Connect;
@@ -96,9 +95,11 @@ impl<'b> V5<'b> {
         }
     }
 
-    /// The server will know this alias.
+    /// The server will know this alias; 0 for none.
     pub fn announce(&mut self, alias: u16) {
-        self.announced |= alias_bit(alias);
+        if alias > 0 {
+            self.announced |= alias_bit(alias);
+        }
     }
 }
 
@@ -342,7 +343,7 @@ impl Session<'_> {
     /// already, and with MQTT 3.1.1.
     pub fn reject(&mut self, reason: ReasonCode) -> Result<(), QueueError> {
         let is_allowed = reason.is_error() && allowed::PUBACK.contains(&reason.0);
-        let is_whole = self.incoming != Incoming::Chunks;
+        let is_whole = !self.incoming.is_in_pieces();
         match &mut self.owed {
             Some(owed)
                 if is_whole

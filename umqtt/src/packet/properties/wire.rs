@@ -34,9 +34,10 @@ impl<'a> Properties<'a> {
     pub(crate) fn number(self, identifier: u8) -> Option<u32> {
         let mut reader = Reader(self.0);
         loop {
-            let raw = Raw::read(&mut reader)?;
-            if raw.rule.identifier == identifier {
-                return Some(raw.number);
+            match &Raw::read(&mut reader) {
+                Some(raw) if raw.rule.identifier == identifier => return Some(raw.number),
+                Some(_) => {}
+                None => return None,
             }
         }
     }
@@ -47,10 +48,10 @@ pub(crate) fn check(block: &[u8], carrier: Carrier) -> Result<(), ProtocolError>
     let mut reader = Reader(block);
     let mut seen = 0;
     while let Some(&identifier) = reader.0.first() {
-        let Some(raw) = Raw::read(&mut reader) else {
-            return Err(ProtocolError::Property(identifier));
-        };
-        raw.check(carrier, &mut seen)?;
+        match &Raw::read(&mut reader) {
+            Some(raw) => raw.check(carrier, &mut seen)?,
+            None => return Err(ProtocolError::Property(identifier)),
+        }
     }
     Ok(())
 }
