@@ -12,6 +12,7 @@ mod no_panic;
 mod packages;
 mod page;
 mod published;
+mod quick_starts;
 mod readme;
 mod record;
 mod size;
@@ -115,6 +116,14 @@ enum Task {
     /// Give what the device tells Home Assistant to Home Assistant's own code, for every combination of settings.
     /// The first time it is installed, from PyPI, into a small Debian if need be: that takes two minutes.
     Homeassistant,
+    /// Follow the quick starts of the documentation as they are written, in a network of their own.
+    QuickStarts {
+        /// Only those of these names, as `mosquitto`.
+        pages: Vec<String>,
+        /// Follow this one here and now: the network is ours already.
+        #[arg(long, hide = true)]
+        inside: Option<String>,
+    },
     /// Build the firmware of the ESP32-C3 and its image, and print what they take; fail if it grew.
     Esp32c3(esp32c3::Options),
     /// Flash an ESP32-C3 that is plugged in, and show what it says.
@@ -139,6 +148,10 @@ fn main() -> ExitCode {
         Task::Virt(options) => virt::virt(&options),
         Task::Console => console::console(),
         Task::Page => page::page().map(drop),
+        Task::QuickStarts { inside, .. } if inside.is_some() => {
+            quick_starts::inside(&inside.unwrap_or_default())
+        }
+        Task::QuickStarts { pages, .. } => quick_starts::quick_starts(&pages).map(drop),
         Task::Homeassistant => homeassistant::homeassistant(),
         Task::Esp32c3(options) => esp32c3::esp32c3(&options),
         Task::Flash(options) => esp32c3::flash(&options),

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use crate::command::{Failed, cargo, program};
 use crate::{
-    bench, conformance, console, esp32c3, lint, no_panic, packages, page, published, readme, size,
-    virt,
+    bench, conformance, console, esp32c3, lint, no_panic, packages, page, published, quick_starts,
+    readme, size, virt,
 };
 
 /// Installs what is missing and runs everything.
@@ -28,6 +28,7 @@ pub fn everything() -> Result<(), Failed> {
     tally.count(BROKERS)?;
     console::console()?;
     tally.passed += page::page()?;
+    tally.passed += quick_starts::quick_starts(&[])?;
     chaos(1, 2)?;
     cargo("run --quiet --release --package monster-sim -- --seed 1 --hours 5000").run()?;
     figures()?;
