@@ -36,6 +36,7 @@ mod journal;
 mod json;
 mod line;
 pub mod page;
+mod portal;
 mod shell;
 mod state;
 mod status;
@@ -44,5 +45,6 @@ mod webrepl;
 
 pub use changes::{CHANGES_MAX, Changes};
 pub use http::{REQUEST_BUFFER, serve};
+pub use portal::Entrance;
 pub use shell::{Sheet, Shell, Terminal};
 pub use state::{Answer, Console, EVENT_STREAMS, Host, Origin, Request, failure};

@@ -6,7 +6,7 @@ use core::fmt::{self, Write};
 use core::ops::Deref;
 
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
-use embassy_sync::mutex::Mutex;
+use embassy_sync::mutex::{Mutex, MutexGuard};
 use embassy_sync::signal::Signal;
 use embassy_sync::watch::{Receiver, Watch};
 use heapless::String;
@@ -21,6 +21,7 @@ use crate::access::{Access, Denied, Token};
 use crate::changes::{Changes, Refusal};
 use crate::history::History;
 use crate::journal::{Journal, Line};
+use crate::portal::Portal;
 use crate::shell::Sheet;
 use crate::status::{About, Status};
 
@@ -53,9 +54,8 @@ pub trait Host {
         None
     }
 
-    /// Whether a request may name this host by any name at all: while the access point answers
-    /// every name, and the board was never set up.
-    fn answers_every_name(&self) -> bool {
+    /// Whether there is a radio, with an access point of its own: then there is a portal.
+    fn has_radio(&self) -> bool {
         false
     }
 }
@@ -90,6 +90,9 @@ pub enum Request {
     /// Store [`Console::changes`] with the settings that are stored already. The device goes on with
     /// those it has.
     Store,
+    /// Begin to try [`Console::on_trial`], and answer at once. What comes of it is told by
+    /// [`Console::tried`]; if it succeeds, store [`Console::changes`] before.
+    Try,
 }
 
 /// What became of a [`Request`]: an error says what went wrong with storing.
@@ -123,6 +126,7 @@ pub struct Console<H> {
     pub(crate) body: Mutex<NoopRawMutex, [u8; BODY_MAX]>,
     /// For the one who is here by WebREPL.
     pub(crate) sheet: Mutex<NoopRawMutex, Sheet>,
+    pub(crate) portal: Portal,
 }
 
 /// How somebody hears that something is new.
@@ -150,6 +154,7 @@ impl<H: Host> Console<H> {
             answer: Signal::new(),
             body: Mutex::new([0; BODY_MAX]),
             sheet: Mutex::new(Sheet::new()),
+            portal: Portal::new(),
         }
     }
 
@@ -217,7 +222,7 @@ impl<H: Host> Console<H> {
         request
     }
 
-    /// With [`Request::Store`]: what is to be stored. It was found to be right, and stays as it is until
+    /// With [`Request::Store`], and after [`Request::Try`]: what is to be stored. It was found to be right, and stays as it is until
     /// this is dropped: do so before the [`answer`](Self::answer).
     pub async fn changes(&self) -> impl Deref<Target = Changes> {
         self.changes.lock().await
@@ -348,6 +353,7 @@ impl<H: Host> Console<H> {
         fill: impl FnOnce(&mut Changes) -> Result<(), Refusal>,
     ) -> Result<bool, Refusal> {
         let _turn = self.turn.lock().await;
+        self.check_trial()?;
         let mut changes = self.changes.lock().await;
         let prepared = self.prepare(fill, &mut changes);
         if !matches!(prepared, Ok(true)) {
@@ -363,7 +369,7 @@ impl<H: Host> Console<H> {
     }
 
     /// Fills `changes` with what is new and right. Returns whether there is anything.
-    fn prepare(
+    pub(crate) fn prepare(
         &self,
         fill: impl FnOnce(&mut Changes) -> Result<(), Refusal>,
         changes: &mut Changes,
@@ -390,7 +396,7 @@ impl<H: Host> Console<H> {
     }
 
     /// These changes are stored, or not.
-    fn adopt(&self, changes: &Changes, stored: Answer) -> Result<bool, Refusal> {
+    pub(crate) fn adopt(&self, changes: &Changes, stored: Answer) -> Result<bool, Refusal> {
         if let Err(why) = stored {
             return Err(Refusal::new(None, format_args!("cannot store: {why}")));
         }
@@ -400,7 +406,11 @@ impl<H: Host> Console<H> {
     }
 
     /// The settings with these changes, as a device with this id would find them right.
-    fn applied(&self, changes: &Changes, settings: &Settings) -> Result<Settings, Refusal> {
+    pub(crate) fn applied(
+        &self,
+        changes: &Changes,
+        settings: &Settings,
+    ) -> Result<Settings, Refusal> {
         let is_own = settings.id.is_none();
         let mut with_id = settings.clone();
         if is_own {
@@ -413,8 +423,17 @@ impl<H: Host> Console<H> {
         Ok(changed)
     }
 
+    /// Waits for the turn to want something.
+    pub(crate) async fn turn(&self) -> MutexGuard<'_, NoopRawMutex, ()> {
+        self.turn.lock().await
+    }
+
+    pub(crate) async fn changes_mut(&self) -> MutexGuard<'_, NoopRawMutex, Changes> {
+        self.changes.lock().await
+    }
+
     /// The caller has the turn.
-    async fn ask(&self, request: Request) -> Answer {
+    pub(crate) async fn ask(&self, request: Request) -> Answer {
         if self.is_owed.get() {
             // To somebody who has gone away.
             let _ = self.answer.wait().await;
@@ -425,7 +444,7 @@ impl<H: Host> Console<H> {
     }
 
     /// Whoever watches is to look.
-    fn tell(&self) {
+    pub(crate) fn tell(&self) {
         self.news.sender().send(());
     }
 }

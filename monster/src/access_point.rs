@@ -64,6 +64,13 @@ impl AccessPoint {
         self.handle_timeout(now);
     }
 
+    /// Another network is to be joined, or none any more.
+    pub fn set_network(&mut self, is_set: bool, now: Instant) {
+        self.handle_timeout(now);
+        self.is_set = is_set;
+        self.handle_timeout(now);
+    }
+
     /// Somebody uses the access point or its portal.
     pub fn handle_use(&mut self, now: Instant) {
         self.handle_timeout(now);
@@ -158,6 +165,14 @@ mod tests {
         assert!(access_point.is_up());
         access_point.handle_network(true, at(2_000));
         assert!(!after(&mut access_point, 62_000));
+    }
+
+    #[test]
+    fn it_comes_up_at_once_when_the_network_is_unset_while_there_is_none() {
+        let mut access_point = auto();
+        access_point.handle_network(false, at(0));
+        access_point.set_network(false, at(5_000));
+        assert!(access_point.is_up());
     }
 
     #[test]

@@ -79,5 +79,6 @@ pub mod random;
 pub mod settings;
 pub mod switch;
 pub mod trial;
+pub mod wifi;
 
 pub use dialogue::payload::{Counters, Diagnostics};

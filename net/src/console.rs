@@ -6,7 +6,7 @@
 mod doors;
 mod local;
 
-use core::cell::{Cell, RefCell};
+use core::cell::RefCell;
 use core::future::pending;
 
 use embassy_futures::select::{Either, select};
@@ -22,6 +22,7 @@ use umqtt::Instant;
 use crate::run::now;
 pub use doors::{Door, Doors};
 pub(crate) use local::Local;
+pub use monster_console::Entrance;
 
 /// The port of the console, and WebREPL's own.
 pub const PORT: u16 = 8266;
@@ -44,7 +45,6 @@ pub type Console = monster_console::Console<Host>;
 pub struct Host {
     board: &'static str,
     random: RefCell<ChaCha20Rng>,
-    answers_every_name: Cell<bool>,
 }
 
 impl Host {
@@ -54,14 +54,7 @@ impl Host {
         Host {
             board,
             random: RefCell::new(ChaCha20Rng::from_seed(chance)),
-            answers_every_name: Cell::new(false),
         }
-    }
-
-    /// Whether a request may name this host by any name: while the access point answers every name,
-    /// and nobody has set up the board yet.
-    pub fn answer_every_name(&self, all: bool) {
-        self.answers_every_name.set(all);
     }
 }
 
@@ -78,8 +71,8 @@ impl monster_console::Host for Host {
         self.board
     }
 
-    fn answers_every_name(&self) -> bool {
-        self.answers_every_name.get()
+    fn has_radio(&self) -> bool {
+        true
     }
 }
 
@@ -97,7 +90,8 @@ pub async fn serve<const DOORS: usize>(console: &Console, doors: &Doors<'_, DOOR
         };
         let mut socket = socket(door, &mut receive, &mut send);
         if doors.visitor(door, &mut socket, &mut news).await {
-            monster_console::serve(console, &EmbassyTimer, socket, &mut request).await;
+            let entrance = door.entrance();
+            monster_console::serve(console, &EmbassyTimer, entrance, socket, &mut request).await;
         }
     }
 }

@@ -13,6 +13,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod access_point;
 mod clock;
 mod connection;
 #[cfg(feature = "console")]
@@ -30,9 +31,10 @@ mod syslog;
 mod tcp;
 #[cfg(feature = "tls")]
 mod tls;
+mod trial;
 
 pub use connection::{Buffers, PAYLOAD_MAX};
 pub use log::Log;
-pub use radio::{JoinError, Radio, Reason};
+pub use radio::{Credentials, JoinError, Radio, Reason};
 pub use run::{Board, run};
 pub use start::{Found, start};

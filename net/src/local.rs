@@ -6,16 +6,24 @@ pub(crate) use crate::console::Local;
 pub(crate) use nobody::Local;
 
 #[cfg(not(feature = "console"))]
+#[allow(
+    clippy::extra_unused_type_parameters,
+    reason = "they are those of a console"
+)]
 mod nobody {
     use core::fmt;
     use core::future::pending;
 
     use embedded_storage_async::nor_flash::NorFlash;
     use monster::device::{Device, Start};
+    use monster::identity::DeviceId;
     use monster::settings::value::LogLevel;
+    use monster::trial::Outcome;
+    use monster::wifi::Networks;
     use monster_store::Store;
     use umqtt::Instant;
 
+    use crate::radio::Credentials;
     use crate::run::{Board, Shared};
 
     pub(crate) struct Local;
@@ -40,7 +48,7 @@ mod nobody {
             pending().await
         }
 
-        pub async fn carry_out<F: NorFlash>(
+        pub async fn carry_out<B: Board, F: NorFlash>(
             &self,
             request: Request,
             _: &Shared<'_>,
@@ -48,6 +56,32 @@ mod nobody {
         ) {
             match request {}
         }
+
+        pub async fn store_changes<F: NorFlash>(&self, _: &mut Store<F>) -> Result<(), &str> {
+            Ok(())
+        }
+
+        pub async fn tried(&self, _: Outcome) {}
+
+        pub async fn credentials<B: Board, F: NorFlash>(
+            &self,
+            _: &DeviceId,
+            _: &mut Store<F>,
+        ) -> Option<Credentials> {
+            None
+        }
+
+        pub fn set_access_point(&self, _: bool) {}
+
+        pub fn was_portal_used(&self) -> bool {
+            false
+        }
+
+        pub async fn scan_wanted(&self) {
+            pending().await
+        }
+
+        pub fn heard(&self, _: Networks) {}
 
         pub async fn farewell(&self) {}
     }

@@ -32,6 +32,7 @@ use crate::sntp;
 use crate::syslog::Syslog;
 #[cfg(feature = "tls")]
 use crate::tls::Tls;
+use crate::trial::{self, Trying};
 
 /// How often the board is asked how it is.
 const VITALS_EVERY: Duration = Duration::from_secs(5);
@@ -56,6 +57,9 @@ pub trait Board {
 
     /// Lights the status LED, or lets it be dark, if there is one.
     fn set_led(&mut self, _lit: bool) {}
+
+    /// The access point opens, or closes: so does what is served there.
+    fn set_access_point(&mut self, _up: bool) {}
 
     /// True chance that nobody else has, and that is never the same again: the keys of encrypted
     /// connections are made of it. It is asked once, at the start; `None` if the board has no source
@@ -101,7 +105,8 @@ pub async fn run<B: Board, R: Radio, F: NorFlash>(
     let tls = Tls::new::<B, F>(&mut buffers.tls, board.entropy(), store, &start.settings).await;
     let id = start.id.clone();
     let local = Local::start(board, &start, store).await;
-    let air = Air::new(start.settings.wifi.clone());
+    let credentials = local.credentials::<B, F>(&start.id, store).await;
+    let air = Air::new(start.settings.wifi.clone(), credentials);
     let mut device = Device::new(start, receive, send, now());
     let image = connection.image();
     if let Some(length) = store.session(image).await {
@@ -118,7 +123,7 @@ pub async fn run<B: Board, R: Radio, F: NorFlash>(
         let background = join4(
             keep_time::<B>(stack, time_server.as_ref(), random, &shared),
             mdns::run(stack, &id),
-            radio::run::<B, R>(&shared, radio),
+            radio::run::<B, R>(&shared, stack, radio),
             send_log(stack, log_server.as_ref(), &id, &shared),
         );
         let running = select3(
@@ -202,6 +207,8 @@ pub(crate) struct Shared<'a> {
     pub local: Local,
     /// The log on its way to a server.
     syslog: Syslog,
+    /// Other settings that are being tried.
+    pub trying: RefCell<Option<Trying>>,
 }
 
 impl<'a> Shared<'a> {
@@ -218,6 +225,7 @@ impl<'a> Shared<'a> {
             keeps_session: Cell::new(false),
             local,
             syslog: Syslog::new(),
+            trying: RefCell::new(None),
         }
     }
 
@@ -232,6 +240,11 @@ impl<'a> Shared<'a> {
         if self.is_there.replace(there) != there {
             self.tell(Input::Network(there));
         }
+    }
+
+    /// Whether it is there, as far as the device was told.
+    pub fn has_network(&self) -> bool {
+        self.is_there.get()
     }
 
     /// The device was told something.
@@ -255,7 +268,12 @@ impl<'a> Shared<'a> {
     /// When the device's loop goes round again, if nothing happens before.
     fn deadline(&self) -> Option<Instant> {
         let device = self.device.borrow().deadline();
-        [device, self.local.deadline()].into_iter().flatten().min()
+        let trying = self.trying.borrow();
+        let trial = trying.as_ref().and_then(Trying::deadline);
+        [device, self.local.deadline(), trial]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }
 
@@ -269,7 +287,11 @@ async fn run_device<B: Board, F: NorFlash>(
         if let Some(reason) = carry_out(shared, store, board).await {
             return reason;
         }
+        trial::look::<B, F>(shared, store).await;
         shared.local.update(&shared.device.borrow(), now());
+        if shared.local.was_portal_used() {
+            shared.tell(Input::PortalUsed);
+        }
         shared.to_send.signal(());
         shared.looked.signal(());
         let deadline = shared.deadline();
@@ -279,7 +301,7 @@ async fn run_device<B: Board, F: NorFlash>(
         match select3(told, hands, Timer::at(due)).await {
             Either3::Second(Either::First(pressed)) => shared.tell(Input::Button { pressed }),
             Either3::Second(Either::Second(request)) => {
-                shared.local.carry_out(request, shared, store).await;
+                shared.local.carry_out::<B, F>(request, shared, store).await;
             }
             Either3::First(()) | Either3::Third(()) => {}
         }
@@ -320,7 +342,11 @@ async fn carry_out<B: Board, F: NorFlash>(
             }
             Output::Identify => board.identify(),
             Output::Led { lit } => board.set_led(lit),
-            Output::AccessPoint { up } => shared.air.set_access_point(up),
+            Output::AccessPoint { up } => {
+                shared.air.set_access_point(up);
+                shared.local.set_access_point(up);
+                board.set_access_point(up);
+            }
             Output::Log(line) => shared.log::<B>(line.level, format_args!("{}", line.text)),
             Output::FactoryReset => {
                 if let Err(error) = store.factory_reset().await {

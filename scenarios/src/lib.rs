@@ -20,6 +20,7 @@ pub mod device;
 pub mod latency;
 pub mod names;
 pub mod observer;
+pub mod phone;
 pub mod process;
 pub mod proxy;
 pub mod publisher;

@@ -39,6 +39,10 @@ impl Board for Virt {
 #[derive(Debug)]
 pub struct VirtDevice {
     options: Options,
+    /// The tap that is the air round its access point.
+    air: Option<String>,
+    /// The settings in its flash stay as they are.
+    is_kept: bool,
     process: Option<Process>,
 }
 
@@ -47,8 +51,24 @@ impl VirtDevice {
     pub fn new(options: Options) -> Self {
         Self {
             options,
+            air: None,
+            is_kept: false,
             process: None,
         }
+    }
+
+    /// With this tap as the air round its access point.
+    #[must_use]
+    pub fn near(self, tap: &str) -> Self {
+        Self {
+            air: Some(tap.to_owned()),
+            ..self
+        }
+    }
+
+    /// Whatever it stores, it has when it is given power again: the settings too.
+    pub fn keep_settings(&mut self) {
+        self.is_kept = true;
     }
 
     /// A line to its bench: the other end of its pins. QEMU takes one at a time; what nobody listened to is lost.
@@ -103,7 +123,10 @@ impl VirtDevice {
 impl Device for VirtDevice {
     fn power_on(&mut self) {
         self.cut_power();
-        let command = run(&self.options);
+        let mut command = run(&self.options, self.is_kept);
+        if let Some(tap) = &self.air {
+            command.args(["--access-point", tap]);
+        }
         let command = with_resolver(command, self.options.resolver.as_deref());
         self.process = Some(Process::spawn("virt", command));
     }
@@ -203,16 +226,23 @@ fn connect(socket: &Path) -> UnixStream {
 }
 
 /// The command line that puts these options into the board's flash and becomes its QEMU.
-fn run(options: &Options) -> Command {
+fn run(options: &Options, is_kept: bool) -> Command {
     let mut command = Command::new(xtask());
     command
         .args(["virt", "--no-build", "--no-console"])
-        .args(["--broker", &options.broker])
         .args(["--id", &options.id])
         .arg("--state")
-        .arg(&options.state)
-        // Nobody outside is asked the time, unless the test wants it.
-        .args(["--set", "time.server="]);
+        .arg(&options.state);
+    if is_kept {
+        command.arg("--keep");
+        return command;
+    }
+    // Nobody outside is asked the time, unless the test wants it.
+    command.args(["--set", "time.server="]);
+    // Without a broker it is blank.
+    if !options.broker.is_empty() {
+        command.args(["--broker", &options.broker]);
+    }
     for (key, value) in &options.settings {
         command.arg("--set").arg(format!("{key}={value}"));
     }

@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 use crate::command::{Failed, Task, program};
 
 /// A program the tests use, and Debian's package that has it.
-const PROGRAMS: [(&str, &str); 5] = [
+const PROGRAMS: [(&str, &str); 8] = [
     ("mosquitto", "mosquitto"),
     ("mosquitto_pub", "mosquitto-clients"),
     ("mosquitto_sub", "mosquitto-clients"),
     ("dnsmasq", "dnsmasq-base"),
     ("openssl", "openssl"),
+    ("ip", "iproute2"),
+    ("busybox", "busybox"),
+    ("curl", "curl"),
 ];
 
 /// Installs what the tests need.

@@ -34,8 +34,12 @@ const HOST: &str = "10.0.2.2";
 /// The station's address, and the device's id that comes of it where none is set.
 const STATION: &str = "52:54:00:12:34:56";
 const OWN_ID: &str = "525400123456";
+/// The access point's.
+const ACCESS_POINT: &str = "52:54:00:12:34:57";
 /// The port of its console.
 const CONSOLE_PORT: u16 = 8266;
+/// The port of this computer at which its portal is, or the next.
+const PORTAL_PORT: u16 = 8366;
 /// The WiFi network it joins, unless it is told another. There is every one, until its bench says
 /// otherwise.
 const NETWORK: &str = "virt";
@@ -55,6 +59,9 @@ pub struct Options {
     /// A setting; may be given many times.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
+    /// Leave the settings that are in its flash as they are, as those the portal has stored.
+    #[arg(long, conflicts_with_all = ["broker", "settings"])]
+    keep: bool,
     /// Where its flash is kept; a device finds there what it stored.
     #[arg(long, value_name = "FOLDER", default_value = "target/virt")]
     state: PathBuf,
@@ -65,6 +72,10 @@ pub struct Options {
     /// Let nobody on this computer reach the board's console.
     #[arg(long, conflicts_with = "console")]
     no_console: bool,
+    /// A tap, an interface of this computer, that is the air round the board's access point: who is
+    /// at its other end can join it. Without one, its portal is at a port of this computer.
+    #[arg(long, value_name = "TAP")]
+    access_point: Option<String>,
     /// End after so many seconds.
     #[arg(long = "for", value_name = "SECONDS")]
     seconds: Option<u32>,
@@ -93,8 +104,14 @@ pub fn virt(options: &Options) -> Result<(), Failed> {
     let mut machine = Machine::new(state);
     machine.seconds = options.seconds;
     if !options.no_console {
-        machine.console = options.console.or_else(free_port);
+        machine.console = options.console.or_else(|| free_port(CONSOLE_PORT));
     }
+    machine.air = match &options.access_point {
+        Some(tap) => Air::Tap(tap.clone()),
+        None if options.no_console => Air::Empty,
+        None => free_port(PORTAL_PORT).map_or(Air::Empty, Air::Port),
+    };
+    machine.is_kept = options.keep;
     let qemu = machine.prepared(&pairs(options, broker.as_deref())?)?;
     print!("{}", how_to_talk(options, broker.as_deref(), &machine));
     Err(become_program(qemu))
@@ -153,7 +170,14 @@ fn how_to_talk(options: &Options, broker: Option<&str>, machine: &Machine) -> St
     };
     let id = options.id.as_deref().unwrap_or(OWN_ID);
     let broker = match broker {
-        None => "it has no broker: --broker embedded, or --broker mqtt://127.0.0.1:1883".to_owned(),
+        None => match &machine.air {
+            Air::Port(port) => format!(
+                "it is blank, and opens its access point; or give it --broker embedded\n\
+                 its portal, as a phone:   http://127.0.0.1:{port}/ (its WiFi: every name, any password; \
+                 this computer: {HOST})",
+            ),
+            _ => "it is blank, and opens its access point; or give it --broker embedded".to_owned(),
+        },
         Some(url) => format!(
             "a command:                cargo run -- send --broker {url} {id} toggle\n\
              all it says:              mosquitto_sub -v -L '{url}/#'",
@@ -205,6 +229,32 @@ struct Machine {
     seconds: Option<u32>,
     /// The port of this computer that is the console's.
     console: Option<u16>,
+    air: Air,
+    /// The settings in its flash stay as they are.
+    is_kept: bool,
+}
+
+/// Who is near its access point.
+enum Air {
+    Empty,
+    /// Who comes to this port of this computer; they come to the portal.
+    Port(u16),
+    /// Who is at the other end of this tap.
+    Tap(String),
+}
+
+impl Air {
+    /// What QEMU calls it.
+    fn netdev(&self) -> String {
+        match self {
+            Air::Empty => "hubport,id=air,hubid=1".to_owned(),
+            Air::Port(port) => format!(
+                "user,id=air,restrict=on,net=192.168.4.0/24,host=192.168.4.254,\
+                 hostfwd=tcp:127.0.0.1:{port}-192.168.4.1:80"
+            ),
+            Air::Tap(name) => format!("tap,id=air,ifname={name},script=no,downscript=no"),
+        }
+    }
 }
 
 impl Machine {
@@ -214,6 +264,8 @@ impl Machine {
             state,
             seconds: None,
             console: None,
+            air: Air::Empty,
+            is_kept: false,
         }
     }
 
@@ -224,15 +276,16 @@ impl Machine {
         let code = state.join("flash0.img");
         image::write(&firmware(), &code, FLASH)?;
         let flash = state.join("flash1.img");
-        save(&flash, ForBoard::new(settings.to_vec())?)?;
+        if !self.is_kept || !flash.exists() {
+            save(&flash, ForBoard::new(settings.to_vec())?)?;
+        }
         Ok(qemu(&code, &flash, self))
     }
 }
 
-/// The port of a console, or one near it, that nobody listens at.
-fn free_port() -> Option<u16> {
-    const LAST: u16 = CONSOLE_PORT + 50;
-    (CONSOLE_PORT..=LAST).find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
+/// This port, or one near it, that nobody listens at.
+fn free_port(first: u16) -> Option<u16> {
+    (first..first + 50).find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
 }
 
 /// Puts the settings into the flash, as a portal would. Those that are there already stay.
@@ -306,6 +359,11 @@ fn qemu(code: &Path, flash: &Path, machine: &Machine) -> Command {
         .args([
             "-device",
             &format!("virtio-net-device,netdev=station,mac={STATION},bus=virtio-mmio-bus.0"),
+        ])
+        .args(["-netdev", &machine.air.netdev()])
+        .args([
+            "-device",
+            &format!("virtio-net-device,netdev=air,mac={ACCESS_POINT},bus=virtio-mmio-bus.1"),
         ])
         .args(["-device", "virtio-serial-device,bus=virtio-mmio-bus.2"])
         .args(["-chardev", &format!("socket,id=bench,{}", socket("bench"))])

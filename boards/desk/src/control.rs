@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use monster_console::{Console, Host, Origin, REQUEST_BUFFER, serve};
+use monster_console::{Console, Entrance, Host, Origin, REQUEST_BUFFER, serve};
 use picoserve::time::TokioTimer;
 use ring::digest::{Context, SHA256};
 use tokio::net::TcpListener;
@@ -133,7 +133,14 @@ impl Door {
             let control = control.clone();
             tokio::task::spawn_local(async move {
                 let mut buffer = [0; REQUEST_BUFFER];
-                serve(&control, &TokioTimer, socket, &mut buffer).await;
+                serve(
+                    &control,
+                    &TokioTimer,
+                    Entrance::Network,
+                    socket,
+                    &mut buffer,
+                )
+                .await;
                 drop(place);
             });
         }

@@ -469,6 +469,7 @@ impl Running<'_, '_> {
                 let changes = changes.iter().map(|(key, text)| (key, Some(text)));
                 self.desk.change_settings(changes).map_err(failure)
             }
+            Request::Try => Err(failure("this computer has no access point to be set up by")),
         };
         control.answer(answer);
     }

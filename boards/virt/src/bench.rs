@@ -34,6 +34,7 @@ use heapless::{String, Vec};
 use monster::dht::{self, PULSES, Reading};
 use monster::settings::value::{ClimateKind, Text, Value};
 use monster::settings::{SSID_MAX, Secret, WIFI_PASSWORD_MAX, WIFI_PASSWORD_MIN, WifiSettings};
+use monster::wifi::{Heard, Networks};
 use monster_net::JoinError;
 
 use crate::hw::console::{Console, SIZE};
@@ -126,6 +127,22 @@ impl Bench {
         };
         self.say(format_args!("wifi {word} {}", network.ssid.as_str()));
         result
+    }
+
+    /// The networks that are heard: each one weaker than the one before.
+    pub fn scan(&self) -> Networks {
+        const STRONGEST: i8 = -48;
+        let mut heard = Networks::new();
+        let networks = self.networks.borrow();
+        let rssi = (0..).map(|place| STRONGEST - 8 * place);
+        for (network, rssi) in networks.iter().flatten().zip(rssi) {
+            heard.add(Heard {
+                ssid: String::try_from(network.ssid.as_str()).unwrap_or_default(),
+                rssi,
+                is_secure: network.password.is_set(),
+            });
+        }
+        heard
     }
 
     /// The network was left.

@@ -23,7 +23,9 @@ use heapless::Vec;
 use monster::device::ResetReason;
 use monster::settings::value::LogLevel;
 #[cfg(feature = "console")]
-use monster_net::console::{self, Console, Door, Doors};
+use monster_net::access_point;
+#[cfg(feature = "console")]
+use monster_net::console::{self, Console, Door, Doors, Entrance};
 use monster_net::{Buffers, Found};
 use monster_store::Store;
 use static_cell::{ConstStaticCell, StaticCell};
@@ -38,7 +40,7 @@ use radio::Radio;
 /// Which device is at which place of the bus; `cargo xtask virt` puts them there.
 mod place {
     pub const STATION: usize = 0;
-    // 1 is the access point's.
+    pub const ACCESS_POINT: usize = 1;
     pub const BENCH: usize = 2;
     pub const RANDOM: usize = 3;
 }
@@ -49,7 +51,7 @@ const SOCKETS: usize = 7 + VISITORS + DOORS;
 
 /// How many visitors the console serves at once.
 const VISITORS: usize = if cfg!(feature = "console") { 4 } else { 0 };
-/// At how many doors they come in.
+/// At how many doors of a network they come in.
 const DOORS: usize = if cfg!(feature = "console") { 2 } else { 0 };
 
 #[riscv_rt::entry]
@@ -67,6 +69,7 @@ fn main() -> ! {
 #[embassy_executor::task]
 async fn board(spawner: Spawner) {
     static STATION: Gate = Gate::new(place::STATION);
+    static ACCESS_POINT: Gate = Gate::new(place::ACCESS_POINT);
     static FRAMES: ConstStaticCell<Frames> = ConstStaticCell::new(Frames::new());
     static PIECES: ConstStaticCell<Pieces> = ConstStaticCell::new(Pieces::new());
     static STORE: StaticCell<Store<Flash>> = StaticCell::new();
@@ -113,9 +116,10 @@ async fn board(spawner: Spawner) {
     spawner.spawn(pins(bench).expect("it is spawned once"));
 
     #[cfg(feature = "console")]
-    let console = chance
-        .as_ref()
-        .map(|chance| open_console(spawner, stack, chance.console));
+    let console = chance.as_ref().and_then(|chance| {
+        let access_point = open_access_point(spawner, &ACCESS_POINT, seed)?;
+        Some(open_console(spawner, [stack, access_point], chance.console))
+    });
     let mut board = Board {
         bench,
         pulses: Vec::new(),
@@ -123,7 +127,7 @@ async fn board(spawner: Spawner) {
         #[cfg(feature = "console")]
         console,
     };
-    let mut radio = Radio::new(bench, &STATION);
+    let mut radio = Radio::new(bench, &STATION, &ACCESS_POINT);
     let reason =
         monster_net::run(start, stack, BUFFERS.take(), store, &mut board, &mut radio).await;
     power::restart(reason)
@@ -149,37 +153,74 @@ impl Chance {
     }
 }
 
-/// A console, and those who serve it.
+/// The network of the access point, if there is a card for it, and those who serve it.
 #[cfg(feature = "console")]
-fn open_console(spawner: Spawner, stack: Stack<'static>, chance: [u8; 32]) -> &'static Console {
+fn open_access_point(spawner: Spawner, gate: &'static Gate, seed: u64) -> Option<Stack<'static>> {
+    const SOCKETS: usize = access_point::SOCKETS + VISITORS + DOORS;
+    static FRAMES: ConstStaticCell<Frames> = ConstStaticCell::new(Frames::new());
+    static RESOURCES: StaticCell<StackResources<SOCKETS>> = StaticCell::new();
+    let nic = Nic::open(gate, FRAMES.take())?;
+    let resources = RESOURCES.init(StackResources::new());
+    // The numbers of its connections are others than the station's.
+    let (stack, runner) = embassy_net::new(nic, access_point::config(), resources, !seed);
+    spawner.spawn(network(runner).expect("there are as many as that"));
+    spawner.spawn(serve_access_point(stack).expect("it is spawned once"));
+    Some(stack)
+}
+
+#[cfg(feature = "console")]
+#[embassy_executor::task]
+async fn serve_access_point(stack: Stack<'static>) {
+    access_point::serve(stack).await;
+}
+
+/// A console, and where those come in who want it: on the station's network, and on the access
+/// point's.
+#[cfg(feature = "console")]
+#[derive(Clone, Copy)]
+struct Served {
+    console: &'static Console,
+    doors: &'static Doors<'static, { 2 * DOORS }>,
+}
+
+#[cfg(feature = "console")]
+fn open_console(
+    spawner: Spawner,
+    [station, access_point]: [Stack<'static>; 2],
+    chance: [u8; 32],
+) -> Served {
     static CONSOLE: StaticCell<Console> = StaticCell::new();
-    static DOORS_OF_IT: StaticCell<Doors<'static, DOORS>> = StaticCell::new();
+    static DOORS_OF_IT: StaticCell<Doors<'static, { 2 * DOORS }>> = StaticCell::new();
     let console = &*CONSOLE.init_with(|| Console::new(console::Host::new("virt", chance)));
-    let ports = [console::PORT, console::HTTP_PORT];
-    let doors = Doors::new(ports.map(|port| Door::new(stack, port)));
-    let doors = &*DOORS_OF_IT.init(doors);
+    let (network, own) = (Entrance::Network, Entrance::AccessPoint);
+    let doors = &*DOORS_OF_IT.init(Doors::new([
+        Door::new(station, console::PORT, network),
+        Door::new(station, console::HTTP_PORT, network),
+        Door::new(access_point, console::PORT, own),
+        Door::new(access_point, console::HTTP_PORT, own),
+    ]));
     for _ in 0..VISITORS {
         spawner.spawn(serve(console, doors).expect("there are as many as that"));
     }
-    for place in 0..DOORS {
+    for place in 0..2 * DOORS {
         spawner.spawn(turn_away(doors, place).expect("there are as many as that"));
     }
-    console
+    Served { console, doors }
 }
 
 #[cfg(feature = "console")]
 #[embassy_executor::task(pool_size = VISITORS)]
-async fn serve(console: &'static Console, doors: &'static Doors<'static, DOORS>) {
+async fn serve(console: &'static Console, doors: &'static Doors<'static, { 2 * DOORS }>) {
     console::serve(console, doors).await;
 }
 
 #[cfg(feature = "console")]
-#[embassy_executor::task(pool_size = DOORS)]
-async fn turn_away(doors: &'static Doors<'static, DOORS>, place: usize) {
+#[embassy_executor::task(pool_size = 2 * DOORS)]
+async fn turn_away(doors: &'static Doors<'static, { 2 * DOORS }>, place: usize) {
     console::turn_away(doors, place).await;
 }
 
-#[embassy_executor::task]
+#[embassy_executor::task(pool_size = 2)]
 async fn network(mut runner: Runner<'static, Nic>) {
     runner.run().await;
 }
@@ -195,7 +236,7 @@ struct Board {
     pulses: Vec<u16, { bench::PULSES_MAX }>,
     entropy: Option<[u8; 32]>,
     #[cfg(feature = "console")]
-    console: Option<&'static Console>,
+    console: Option<Served>,
 }
 
 impl monster_net::Board for Board {
@@ -218,7 +259,14 @@ impl monster_net::Board for Board {
 
     #[cfg(feature = "console")]
     fn console(&self) -> Option<&'static Console> {
-        self.console
+        self.console.map(|served| served.console)
+    }
+
+    #[cfg(feature = "console")]
+    fn set_access_point(&mut self, up: bool) {
+        if let Some(served) = &self.console {
+            served.doors.set_open(Entrance::AccessPoint, up);
+        }
     }
 
     fn set_led(&mut self, lit: bool) {

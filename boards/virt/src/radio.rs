@@ -4,7 +4,8 @@
 use core::future::ready;
 
 use monster::settings::WifiSettings;
-use monster_net::{JoinError, Reason};
+use monster::wifi::Networks;
+use monster_net::{Credentials, JoinError, Reason};
 
 use crate::bench::Bench;
 use crate::hw::nic::Gate;
@@ -13,15 +14,17 @@ use crate::hw::nic::Gate;
 pub struct Radio {
     bench: &'static Bench,
     station: &'static Gate,
+    access_point: &'static Gate,
     joined: Option<WifiSettings>,
 }
 
 impl Radio {
     /// A radio that has joined nothing.
-    pub fn new(bench: &'static Bench, station: &'static Gate) -> Self {
+    pub fn new(bench: &'static Bench, station: &'static Gate, access_point: &'static Gate) -> Self {
         Radio {
             bench,
             station,
+            access_point,
             joined: None,
         }
     }
@@ -51,7 +54,12 @@ impl monster_net::Radio for Radio {
         }
     }
 
-    fn set_access_point(&mut self, up: bool) {
-        self.bench.set_access_point(up);
+    async fn scan(&mut self) -> Networks {
+        self.bench.scan()
+    }
+
+    fn set_access_point(&mut self, credentials: Option<&Credentials>) {
+        self.access_point.set(credentials.is_some());
+        self.bench.set_access_point(credentials.is_some());
     }
 }

@@ -28,14 +28,14 @@ impl Stranger {
 }
 
 /// Checks whom a request was meant for, and which page sent it.
-pub(super) fn check(headers: Headers<'_>, id: &str, any_host: bool) -> Result<(), Stranger> {
+pub(super) fn check(headers: Headers<'_>, id: &str) -> Result<(), Stranger> {
     let text = |name| {
         headers
             .get(name)
             .map(|value| value.as_str().unwrap_or_default())
     };
     let host = text("host").ok_or(Stranger::Host)?;
-    if !any_host && !is_ours(host, id) {
+    if !is_ours(host, id) {
         return Err(Stranger::Host);
     }
     match text("origin") {

@@ -20,6 +20,7 @@ use picoserve::mem::BorrowedCursor;
 use picoserve::time::{Duration, Timer};
 use picoserve::{Config, Router, Server, Timeouts};
 
+use crate::portal::Entrance;
 use crate::state::{Console, Host};
 use crate::webrepl;
 use reply::{Out, Reply};
@@ -39,13 +40,14 @@ const CONFIG: Config = Config::new(Timeouts {
 /// How long a request may take to come, and an answer to leave, unless it is a stream of events.
 const WHOLE: Duration = Duration::from_secs(20);
 
-/// Serves what comes in by one connection, and closes it. `buffer` is of [`REQUEST_BUFFER`] bytes.
+/// Serves what comes in by one connection and this entrance, and closes it. `buffer` is of [`REQUEST_BUFFER`] bytes.
 ///
 /// Nothing that comes in makes it fail: a connection that breaks is at its end. Cancelling it drops the
 /// connection.
 pub async fn serve<Runtime, H, T, S>(
     console: &Console<H>,
     timer: &T,
+    entrance: Entrance,
     mut socket: S,
     buffer: &mut [u8],
 ) where
@@ -55,7 +57,7 @@ pub async fn serve<Runtime, H, T, S>(
 {
     // One after the other: what reads the request is gone before the answer is made, and both need
     // the same memory.
-    let turn = request(console, timer, &mut socket, buffer).await;
+    let turn = request(console, timer, entrance, &mut socket, buffer).await;
     let is_whole = match turn {
         Asked::Wanted(Turn::WebSocket(accept)) => {
             webrepl::serve(console, timer, &mut socket, &accept, buffer).await;
@@ -81,6 +83,7 @@ enum Asked<'a, H> {
 async fn request<'a, Runtime, H, T, S>(
     console: &'a Console<H>,
     timer: &T,
+    entrance: Entrance,
     socket: &mut S,
     buffer: &mut [u8],
 ) -> Asked<'a, H>
@@ -92,6 +95,7 @@ where
     let turn = Cell::new(None);
     let app = Router::from_service(Service {
         console,
+        entrance,
         turn: &turn,
     });
     let server = Server::custom(&app, Borrowed(timer), &CONFIG, buffer);

@@ -3,11 +3,13 @@
 use core::fmt::{self, Write as _};
 use core::marker::PhantomData;
 
+use embassy_futures::select::select;
 use monster::device::{LocalCommand, UnknownCommand};
 use monster::settings::value::Kind;
 use monster::settings::{Setting, Settings};
+use monster::wifi::HEARD_MAX;
 use picoserve::io::Write;
-use picoserve::time::Timer;
+use picoserve::time::{Duration, Timer};
 
 use super::CONFIG;
 use super::route::Turn;
@@ -15,10 +17,13 @@ use crate::access::{Denied, Token};
 use crate::changes::{Refusal, is_secret};
 use crate::history::{POINTS, STEP_SECONDS};
 use crate::json::{Quoted, Text};
-use crate::page;
 use crate::shell::shown_settings;
 use crate::state::{Console, Host, Stream};
 use crate::status::{OrNull, on_off};
+use crate::{page, portal};
+
+/// How long the radio may take to listen.
+const SCAN: Duration = Duration::from_secs(8);
 
 /// An answer that is known before it is written: a few words of memory.
 pub(super) struct Reply {
@@ -37,6 +42,8 @@ pub(super) enum Own {
     Cookie(Option<Token>),
     /// It is to open the page, and perhaps is signed in.
     ToPage(Option<Token>),
+    /// It is to open the portal.
+    ToPortal,
 }
 
 /// What comes after the headers.
@@ -48,6 +55,7 @@ pub(super) enum Body {
     Status,
     Settings,
     History,
+    Trial,
     Error(Why),
     NotDone(Why),
 }
@@ -141,6 +149,34 @@ where
             }
             out.write().await
         }
+        Turn::Scan => {
+            // What was heard before is better than nothing.
+            select(console.listen(), out.timer.delay(SCAN)).await;
+            json(console, 200, out);
+            let (head, end) = console.round_networks();
+            out.add(head);
+            for place in 0..HEARD_MAX {
+                if let Some(network) = console.network(place) {
+                    out.write().await?;
+                    out.add(network);
+                }
+            }
+            out.add(end);
+            out.write().await
+        }
+        Turn::Join(mut buffer, length) => {
+            let given = buffer.get(..length).unwrap_or_default();
+            let begun = console.join(|changes| portal::read(given, changes)).await;
+            // There may have been a secret in it.
+            buffer.fill(0);
+            drop(buffer);
+            json(console, if begun.is_ok() { 202 } else { 400 }, out);
+            match begun {
+                Ok(()) => out.add(r#"{"ok":true}"#),
+                Err(refusal) => out.add(Refused(&refusal)),
+            }
+            out.write().await
+        }
         Turn::Change(mut buffer, length) => {
             let given = buffer.get(..length).unwrap_or_default();
             let changed = console.change(|changes| changes.add_json(given)).await;
@@ -149,13 +185,9 @@ where
             drop(buffer);
             match changed {
                 Ok(restarts) => stored(console, restarts, out).await,
-                Err(Refusal { key, error }) => {
+                Err(refusal) => {
                     json(console, 400, out);
-                    out.add(format_args!(
-                        r#"{{"ok":false,"key":{},"error":{}}}"#,
-                        OrNull(key.as_deref().map(Text)),
-                        Text(&error)
-                    ));
+                    out.add(Refused(&refusal));
                     out.write().await
                 }
             }
@@ -184,6 +216,16 @@ where
         out.add(format_args!(r#"{{"ok":true,"restart":{restarts}}}"#));
     }
     out.write().await
+}
+
+struct Refused<'a>(&'a Refusal);
+
+impl fmt::Display for Refused<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Refusal { key, error } = self.0;
+        let (key, error) = (OrNull(key.as_deref().map(Text)), Text(error));
+        write!(f, r#"{{"ok":false,"key":{key},"error":{error}}}"#)
+    }
 }
 
 struct NotDone<'a>(&'a str);
@@ -288,6 +330,10 @@ fn head<H: Host, Runtime, T, W>(
         Own::Allow(methods) => out.add(format_args!("Allow: {methods}\r\n")),
         Own::RetryAfter(seconds) => out.add(format_args!("Retry-After: {seconds}\r\n")),
         Own::Cookie(token) => out.add(cookie(token)),
+        Own::ToPortal => {
+            let address = portal::ADDRESS;
+            out.add(format_args!("Location: {address}\r\n"));
+        }
         Own::ToPage(token) => {
             out.add("Location: /\r\n");
             if token.is_some() {
@@ -324,6 +370,7 @@ where
         }
         Body::Settings => settings(console, out).await?,
         Body::History => history(console, out).await?,
+        Body::Trial => out.add(console.trial()),
         Body::Error(why) => out.add(format_args!(r#"{{"error":{}}}"#, Quoted(why))),
         Body::NotDone(why) => out.add(format_args!(r#"{{"ok":false,"error":{}}}"#, Quoted(why))),
     }

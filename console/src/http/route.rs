@@ -15,10 +15,11 @@ use picoserve::request::{Headers, Path, ReadAllBodyError, Request, RequestParts}
 use picoserve::response::ResponseWriter;
 use picoserve::routing::PathRouterService;
 
-use super::guard;
+use super::guard::{self, Stranger};
 use super::reply::{Body, Own, Reply, Why};
 use crate::access::{Denied, PASSWORD_MAX, Token};
 use crate::json::member;
+use crate::portal::Entrance;
 use crate::state::{BODY_MAX, Console, Host, Stream};
 use crate::webrepl::Accept;
 
@@ -38,6 +39,10 @@ pub(super) enum Turn<'a, H> {
     Command(LocalCommand),
     /// To have other settings: those of so many bytes of JSON.
     Change(MutexGuard<'a, NoopRawMutex, [u8; BODY_MAX]>, usize),
+    /// To have other settings of WiFi and broker tried: those of so many bytes of JSON.
+    Join(MutexGuard<'a, NoopRawMutex, [u8; BODY_MAX]>, usize),
+    /// To know which networks there are.
+    Scan,
     /// To go on as a WebSocket.
     WebSocket(Accept),
 }
@@ -51,6 +56,7 @@ impl<H> From<Reply> for Turn<'_, H> {
 /// Finds out what is wanted on one connection.
 pub(super) struct Service<'a, 't, H> {
     pub console: &'a Console<H>,
+    pub entrance: Entrance,
     /// Here it says so.
     pub turn: &'t Cell<Option<Turn<'a, H>>>,
 }
@@ -72,10 +78,11 @@ impl<H: Host> PathRouterService for Service<'_, '_, H> {
                 Err(ReadAllBodyError::BufferIsTooSmall { .. }) => too_large(SMALL_BODY_MAX).into(),
                 Err(_) => incomplete().into(),
             },
-            Route::Change(mut buffer) => {
+            Route::Change(mut buffer, is_to_join) => {
                 let json = buffer.get_mut(..length).unwrap_or_default();
                 let mut reader = request.body_connection.body().reader();
                 match reader.read_exact(json).await {
+                    Ok(()) if is_to_join => Turn::Join(buffer, length),
                     Ok(()) => Turn::Change(buffer, length),
                     Err(_) => {
                         // There may have been a secret in it.
@@ -96,8 +103,8 @@ enum Route<'a, H> {
     Known(Turn<'a, H>),
     /// The body is small, and read into the connection's own buffer.
     Small(Wanted),
-    /// Other settings: the body is read into this.
-    Change(MutexGuard<'a, NoopRawMutex, [u8; BODY_MAX]>),
+    /// Other settings: the body is read into this. Whether they are to be tried first.
+    Change(MutexGuard<'a, NoopRawMutex, [u8; BODY_MAX]>, bool),
 }
 
 impl<'a, H, T: Into<Turn<'a, H>>> From<T> for Route<'a, H> {
@@ -120,9 +127,15 @@ impl<'a, H: Host> Service<'a, '_, H> {
             let key = headers.get("sec-websocket-key");
             return Turn::WebSocket(Accept::of(key.map_or(&b""[..], |key| key.as_raw()))).into();
         }
-        let any_host = console.board().answers_every_name();
-        if let Err(stranger) = guard::check(headers, &console.id(), any_host) {
-            return Reply::error(403, stranger.as_str()).into();
+        match guard::check(headers, &console.id()) {
+            Ok(()) => console.came_by(self.entrance),
+            // A phone that looks whether there is a way out, or a person who opens any page.
+            Err(Stranger::Host)
+                if self.entrance == Entrance::AccessPoint && parts.method() == "GET" =>
+            {
+                return Reply::empty(302).with(Own::ToPortal).into();
+            }
+            Err(stranger) => return Reply::error(403, stranger.as_str()).into(),
         }
         if let Some(token) = path.strip_prefix("/login/") {
             return self.open_link(parts.method(), token).into();
@@ -131,9 +144,12 @@ impl<'a, H: Host> Service<'a, '_, H> {
             "/" | "/api/status" | "/api/history" | "/api/events" | "/api/openapi.json" => "GET",
             "/api/login" | "/api/logout" | "/api/command" => "POST",
             "/api/settings" => "GET, PUT",
+            "/api/wifi" if console.board().has_radio() => "GET",
+            "/api/join" if console.board().has_radio() => "GET, POST",
             _ => return Reply::error(404, "there is nothing of this name").into(),
         };
-        let is_open = matches!(path, "/" | "/api/login");
+        let is_open = matches!(path, "/" | "/api/login")
+            || console.is_open(self.entrance, path, parts.method());
         let signed_in = self.signed_in(headers);
         if !is_open && signed_in.is_none() {
             return Reply::error(
@@ -161,9 +177,11 @@ impl<'a, H: Host> Service<'a, '_, H> {
                 Reply::empty(204).with(Own::Cookie(None)).into()
             }
             ("/api/settings", "GET") => Reply::ok(Body::Settings).into(),
-            ("/api/settings", _) if length > BODY_MAX => too_large(BODY_MAX).into(),
-            ("/api/settings", _) => match console.body.try_lock() {
-                Ok(buffer) => Route::Change(buffer),
+            ("/api/wifi", _) => Turn::Scan.into(),
+            ("/api/join", "GET") => Reply::ok(Body::Trial).into(),
+            ("/api/settings" | "/api/join", _) if length > BODY_MAX => too_large(BODY_MAX).into(),
+            ("/api/settings" | "/api/join", _) => match console.body.try_lock() {
+                Ok(buffer) => Route::Change(buffer, path == "/api/join"),
                 Err(_) => busy("somebody else is changing settings").into(),
             },
             _ if length > SMALL_BODY_MAX => too_large(SMALL_BODY_MAX).into(),

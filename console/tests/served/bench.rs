@@ -10,7 +10,8 @@ use monster::identity::DeviceId;
 use monster::memory::Memory;
 use monster::settings::Settings;
 use monster::settings::value::LogLevel;
-use monster_console::{Console, Host, REQUEST_BUFFER, Request, serve};
+use monster::wifi::{Heard, Networks};
+use monster_console::{Console, Entrance, Host, REQUEST_BUFFER, Request, serve};
 use picoserve::time::TokioTimer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -27,6 +28,7 @@ pub struct Board {
     /// Added to the clock: nobody waits five minutes.
     ahead: Cell<u64>,
     tokens: Cell<u8>,
+    has_radio: Cell<bool>,
 }
 
 impl Host for Board {
@@ -43,6 +45,10 @@ impl Host for Board {
     fn board(&self) -> &'static str {
         "desk"
     }
+
+    fn has_radio(&self) -> bool {
+        self.has_radio.get()
+    }
 }
 
 pub struct Bench {
@@ -51,6 +57,10 @@ pub struct Bench {
     /// What was stored, in order.
     pub stored: RefCell<Vec<(String, String)>>,
     pub restarts: Cell<u32>,
+    /// By which way everybody comes.
+    pub entrance: Cell<Entrance>,
+    /// The networks and brokers that were tried.
+    pub tried: RefCell<Vec<(String, String)>>,
 }
 
 impl Bench {
@@ -64,7 +74,10 @@ impl Bench {
                 start: std::time::Instant::now(),
                 ahead: Cell::new(0),
                 tokens: Cell::new(0),
+                has_radio: Cell::new(false),
             }),
+            entrance: Cell::new(Entrance::Network),
+            tried: RefCell::default(),
             address: Cell::new(None),
             stored: RefCell::default(),
             restarts: Cell::new(0),
@@ -89,6 +102,15 @@ impl Bench {
         });
     }
 
+    /// From now on it is a board with a radio, whose access point is up; everybody comes by it.
+    pub async fn open_access_point(&self) {
+        // The device has started when it answers.
+        self.request("GET", "/", "", "").await;
+        self.console.board().has_radio.set(true);
+        self.console.set_access_point(true);
+        self.entrance.set(Entrance::AccessPoint);
+    }
+
     pub fn pass(&self, seconds: u64) {
         let ahead = &self.console.board().ahead;
         ahead.set(ahead.get() + seconds * 1000);
@@ -103,7 +125,14 @@ impl Bench {
             let bench = self.clone();
             tokio::task::spawn_local(async move {
                 let mut buffer = [0; REQUEST_BUFFER];
-                serve(&bench.console, &TokioTimer, socket, &mut buffer).await;
+                serve(
+                    &bench.console,
+                    &TokioTimer,
+                    bench.entrance.get(),
+                    socket,
+                    &mut buffer,
+                )
+                .await;
             });
         }
     }
@@ -151,6 +180,12 @@ impl Bench {
             tokio::select! {
                 request = self.console.request() => {
                     match request {
+                        Request::Try => {
+                            let (wifi, broker) = self.console.on_trial().await;
+                            let url = broker.url.map(|url| url.to_string());
+                            let ssid = wifi.ssid.as_str().to_owned();
+                            self.tried.borrow_mut().push((ssid, url.unwrap_or_default()));
+                        }
                         Request::Command(command) => {
                             device.handle(Input::Local(command), now());
                         }
@@ -162,6 +197,17 @@ impl Bench {
                     }
                     self.console.update(&device, now());
                     self.console.answer(Ok(()));
+                }
+                () = self.console.scan_wanted() => {
+                    let mut networks = Networks::new();
+                    for (ssid, rssi) in [("Attic", -48), ("caf\u{e9} \"7\"", -60)] {
+                        networks.add(Heard {
+                            ssid: ssid.try_into().unwrap(),
+                            rssi,
+                            is_secure: rssi > -50,
+                        });
+                    }
+                    self.console.heard(networks);
                 }
                 () = tokio::time::sleep(Duration::from_millis(wake.min(100))) => {}
             }

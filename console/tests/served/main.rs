@@ -3,4 +3,5 @@
 mod bench;
 mod http;
 mod memory;
+mod portal;
 mod webrepl;

@@ -1,6 +1,6 @@
 //! What a console takes of a board's memory. Pointers are twice as long here, so a board takes less.
 
-use monster_console::{EVENT_STREAMS, REQUEST_BUFFER, serve};
+use monster_console::{EVENT_STREAMS, Entrance, REQUEST_BUFFER, serve};
 use picoserve::time::TokioTimer;
 
 use crate::bench::Bench;
@@ -18,7 +18,13 @@ fn a_board_has_room_for_it() {
         let shared = size_of_val(bench.console());
         let mut buffer = [0; REQUEST_BUFFER];
         let socket = bench.connect().await;
-        let serving = size_of_val(&serve(bench.console(), &TokioTimer, socket, &mut buffer));
+        let serving = size_of_val(&serve(
+            bench.console(),
+            &TokioTimer,
+            Entrance::Network,
+            socket,
+            &mut buffer,
+        ));
         let connection = serving + REQUEST_BUFFER + SOCKET;
         let all = shared + CONNECTIONS * connection;
         println!(

@@ -159,7 +159,11 @@ impl Device<'_> {
         }
         self.drop_connection(now);
         self.note_reason(reason);
-        let delay = match self.settings.on_failure {
+        let on_failure = match self.on_trial {
+            true => OnFailure::Retry,
+            false => self.settings.on_failure,
+        };
+        let delay = match on_failure {
             OnFailure::Retry => {
                 let delay = self.backoff.wait(now, &mut self.random).into();
                 self.link = Link::Waiting(now.after(delay));
@@ -175,7 +179,7 @@ impl Device<'_> {
             format_args!(
                 "no connection to {}: {reason}; {} in {}.{} s",
                 Broker(&self.settings),
-                match self.settings.on_failure {
+                match on_failure {
                     OnFailure::Retry => "trying again",
                     OnFailure::Restart => "restarting",
                 },
@@ -218,7 +222,7 @@ impl Device<'_> {
     }
 
     /// Lets go of the connection, whatever state it is in.
-    fn drop_connection(&mut self, now: Instant) {
+    pub(super) fn drop_connection(&mut self, now: Instant) {
         self.session.closed();
         self.wanted.close |= self.link.is_open() && !take(&mut self.wanted.connect);
         self.backoff.session_ended(now);

@@ -9,6 +9,7 @@ mod listen;
 mod local;
 mod speak;
 mod status;
+mod uplink;
 
 pub use board::{Input, Output, ResetReason, Start, Vitals};
 use hold::Held;
@@ -128,6 +129,8 @@ pub struct Device<'b> {
     /// When the status LED changes by itself.
     led_deadline: Option<Instant>,
     access_point: AccessPoint,
+    /// The settings of WiFi and broker are new, and it is not known yet whether they are right.
+    on_trial: bool,
 
     wanted: Wanted,
     log: Lines,
@@ -251,6 +254,7 @@ impl<'b> Device<'b> {
                 !settings.wifi.ssid.as_str().is_empty(),
                 now,
             ),
+            on_trial: false,
             wanted: Wanted::default(),
             log,
             settings,

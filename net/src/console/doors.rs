@@ -7,6 +7,7 @@ use embassy_net::Stack;
 use embassy_net::tcp::TcpSocket;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::watch::{DynReceiver, Watch};
+use monster_console::Entrance;
 
 /// How many may listen, or wait to.
 const LISTENERS: usize = 16;
@@ -15,24 +16,30 @@ const LISTENERS: usize = 16;
 pub struct Door<'a> {
     stack: Stack<'a>,
     port: u16,
+    entrance: Entrance,
     is_open: Cell<bool>,
     /// How many listen there.
     listeners: Cell<usize>,
 }
 
 impl<'a> Door<'a> {
-    /// An open door at this port of this network.
-    pub const fn new(stack: Stack<'a>, port: u16) -> Self {
+    /// A door at this port of this network. That to the access point is closed at first.
+    pub const fn new(stack: Stack<'a>, port: u16, entrance: Entrance) -> Self {
         Door {
             stack,
             port,
-            is_open: Cell::new(true),
+            entrance,
+            is_open: Cell::new(matches!(entrance, Entrance::Network)),
             listeners: Cell::new(0),
         }
     }
 
     pub(super) fn stack(&self) -> Stack<'a> {
         self.stack
+    }
+
+    pub(super) fn entrance(&self) -> Entrance {
+        self.entrance
     }
 
     pub(super) fn port(&self) -> u16 {
@@ -65,12 +72,13 @@ impl<'a, const N: usize> Doors<'a, N> {
         }
     }
 
-    /// Opens a door, or closes it: nobody listens there any more then, and who is inside may stay.
-    pub fn set_open(&self, place: usize, is_open: bool) {
-        if let Some(door) = self.doors.get(place) {
+    /// Opens the doors of this entrance, or closes them: nobody listens there any more then, and who
+    /// is inside may stay.
+    pub fn set_open(&self, entrance: Entrance, is_open: bool) {
+        for door in self.doors.iter().filter(|door| door.entrance == entrance) {
             door.is_open.set(is_open);
-            self.tell();
         }
+        self.tell();
     }
 
     pub(super) fn door(&self, place: usize) -> Option<&Door<'a>> {

@@ -1,18 +1,24 @@
 //! The console and the device's loop: what each tells the other.
 
-use core::fmt;
+use core::fmt::{self, Write};
 use core::future::pending;
 
 use embassy_time::{Duration, Timer};
 use embedded_storage_async::nor_flash::NorFlash;
+use heapless::String;
 use monster::device::{Device, Input, Start};
+use monster::identity::DeviceId;
 use monster::settings::value::LogLevel;
-use monster_console::{Host, Request, failure};
+use monster::trial::Outcome;
+use monster::wifi::Networks;
+use monster_console::{Answer, Host, Request, failure};
 use monster_store::{PASSWORD, Password, Store};
 use umqtt::Instant;
 
 use super::Console;
+use crate::radio::Credentials;
 use crate::run::{Board, Shared, now};
+use crate::trial;
 
 /// How long an answer may take to leave before the machine starts anew.
 const FAREWELL: Duration = Duration::from_millis(300);
@@ -82,7 +88,7 @@ impl Local {
     }
 
     /// Does what somebody wants, and says what became of it.
-    pub async fn carry_out<F: NorFlash>(
+    pub async fn carry_out<B: Board, F: NorFlash>(
         &self,
         request: Request,
         shared: &Shared<'_>,
@@ -96,15 +102,87 @@ impl Local {
                 shared.tell(Input::Local(command));
                 Ok(())
             }
-            Request::Store => {
-                let changes = console.changes().await;
-                let changes = changes.iter().map(|(key, text)| (key, Some(text)));
-                let stored = store.change_settings(changes, monster_store::whole).await;
-                stored.map_err(failure)
+            Request::Store => self.store_changes(store).await,
+            Request::Try => {
+                let (wifi, broker) = console.on_trial().await;
+                trial::begin::<B>(shared, wifi, broker);
+                Ok(())
             }
         };
         console.update(&shared.device.borrow(), now());
         console.answer(answer);
+    }
+
+    /// Stores what somebody changed.
+    pub async fn store_changes<F: NorFlash>(&self, store: &mut Store<F>) -> Answer {
+        let Some(console) = self.0 else {
+            return Ok(());
+        };
+        let changes = console.changes().await;
+        let changes = changes.iter().map(|(key, text)| (key, Some(text)));
+        let stored = store.change_settings(changes, monster_store::whole).await;
+        stored.map_err(failure)
+    }
+
+    /// How the trial of other settings stands.
+    pub async fn tried(&self, outcome: Outcome) {
+        if let Some(console) = self.0 {
+            console.tried(outcome).await;
+        }
+    }
+
+    /// By what the access point is found and joined. Its password is made once, of true chance, and
+    /// kept; without a console there is nothing to be found there.
+    pub async fn credentials<B: Board, F: NorFlash>(
+        &self,
+        id: &DeviceId,
+        store: &mut Store<F>,
+    ) -> Option<Credentials> {
+        let console = self.0?;
+        let mut random = [0; PASSWORD];
+        console.board().random(&mut random);
+        let made_up = store.password(Password::AccessPoint, || Some(random));
+        let password = match made_up.await {
+            Ok(password) => password?,
+            Err(error) => {
+                let why = format_args!("the access point has no password: {error}");
+                B::log(LogLevel::Error, why);
+                return None;
+            }
+        };
+        let mut ssid = String::new();
+        // The longest id fits.
+        let _ = write!(ssid, "Monster-{}", id.as_str());
+        Some(Credentials { ssid, password })
+    }
+
+    /// The access point is up, or not.
+    pub fn set_access_point(&self, up: bool) {
+        if let Some(console) = self.0 {
+            console.set_access_point(up);
+        }
+    }
+
+    /// Whether somebody has used the portal since this was asked last.
+    pub fn was_portal_used(&self) -> bool {
+        self.0.is_some_and(Console::was_portal_used)
+    }
+
+    /// Waits until somebody wants to know which networks there are.
+    ///
+    /// Cancelling it loses nothing.
+    pub async fn scan_wanted(&self) {
+        match self.0 {
+            Some(console) => console.scan_wanted().await,
+            None => pending().await,
+        }
+    }
+
+    /// The networks the radio hears.
+    pub fn heard(&self, networks: Networks) {
+        if let Some(console) = self.0 {
+            console.heard(networks);
+        }
     }
 
     /// Leaves time for the last answer, before the machine starts anew.

@@ -47,27 +47,6 @@ fn what_is_thrown_away_is_answered_as_the_caller_chose() {
 }
 
 #[test]
-fn a_topic_that_fits_is_told_in_how_many_pieces_it_ever_comes() {
-    for (properties, longest) in [(&b""[..], 58), (&[0x01, 1], 56)] {
-        for length in longest - 5..longest + 5 {
-            let topic = "t".repeat(length);
-            let told = (length <= longest).then(|| topic.clone());
-            for chunk in [1, 2, 3, usize::MAX] {
-                let mut pair = Pair::accepted(64, 64, &with(Oversize::Discard), &[]);
-                pair.chunk = chunk;
-                let bytes = publish_bytes(0, topic.as_bytes(), None, properties, &[7; 100]);
-                let expected = Seen::TooLarge(told.clone(), 100);
-                assert_eq!(
-                    pair.exchange(&bytes),
-                    Ok(vec![expected]),
-                    "{length} {chunk}"
-                );
-            }
-        }
-    }
-}
-
-#[test]
 fn mqtt_3_1_1_cannot_refuse() {
     let connect = Connect {
         version: Version::V3_1_1,

@@ -1,4 +1,4 @@
-//! The radio, as a station: joins a network.
+//! The radio: a station, and an access point beside it.
 
 use core::cell::Cell;
 use core::fmt;
@@ -6,14 +6,22 @@ use core::fmt;
 use embassy_futures::select::{Either, select};
 use embassy_time::{Duration, Timer};
 use esp_hal::peripherals::WIFI;
+use esp_radio::wifi::ap::AccessPointConfig;
+use esp_radio::wifi::scan::ScanConfig;
 use esp_radio::wifi::sta::StationConfig;
 use esp_radio::wifi::{
-    AuthenticationMethodConfig, Config, ConnectionError, ControllerConfig, DisconnectReason,
-    WifiController, WifiError,
+    AuthenticationMethod, AuthenticationMethodConfig, Config, ConnectionError, ControllerConfig,
+    DisconnectReason, WifiController, WifiError,
 };
 use monster::settings::WifiSettings;
-use monster_net::{JoinError, Reason};
+use monster::settings::value::LogLevel;
+use monster::wifi::{Heard, Networks};
+use monster_net::{Credentials, JoinError, Reason, access_point};
 
+use crate::log;
+
+/// How many can join the access point: as many as it has addresses for.
+const VISITORS: u16 = access_point::LEASES as u16;
 /// How often the signal is measured.
 const SIGNAL: Duration = Duration::from_secs(5);
 
@@ -36,6 +44,9 @@ impl Signal {
 pub struct Radio {
     controller: Result<WifiController<'static>, WifiError>,
     signal: &'static Signal,
+    station: StationConfig,
+    /// While it is open.
+    access_point: Option<AccessPointConfig>,
 }
 
 impl Radio {
@@ -44,6 +55,8 @@ impl Radio {
         Radio {
             controller: WifiController::new(radio, ControllerConfig::default()),
             signal,
+            station: StationConfig::default().with_authentication(AuthenticationMethodConfig::Open),
+            access_point: None,
         }
     }
 
@@ -93,7 +106,38 @@ impl monster_net::Radio for Radio {
         self.signal.0.set(None);
     }
 
-    fn set_access_point(&mut self, _up: bool) {}
+    async fn scan(&mut self) -> Networks {
+        let mut heard = Networks::new();
+        if let Ok(controller) = &mut self.controller
+            && let Ok(found) = controller.scan_async(&ScanConfig::default()).await
+        {
+            for network in found {
+                heard.add(Heard {
+                    ssid: network.ssid.as_str().try_into().unwrap_or_default(),
+                    rssi: network.signal_strength,
+                    is_secure: network.auth_method != Some(AuthenticationMethod::None),
+                });
+            }
+        }
+        heard
+    }
+
+    fn set_access_point(&mut self, credentials: Option<&Credentials>) {
+        if let Err(error) = self.try_set_access_point(credentials) {
+            let why = Left::Radio(error);
+            log::line(LogLevel::Error, format_args!("the access point: {why}"));
+        }
+    }
+}
+
+/// The access point of this chip.
+fn own(credentials: &Credentials) -> Result<AccessPointConfig, WifiError> {
+    let Credentials { ssid, password } = credentials;
+    let password = password.expose().try_into()?;
+    Ok(AccessPointConfig::default()
+        .with_ssid(ssid.as_str().try_into()?)
+        .with_authentication(AuthenticationMethodConfig::Wpa2Personal(password))
+        .with_max_connections(VISITORS))
 }
 
 fn station(network: &WifiSettings) -> Result<StationConfig, WifiError> {
