@@ -2,14 +2,15 @@
 
 use std::path::Path;
 
-use crate::command::{Failed, program, root};
-use crate::packages;
+use crate::command::{Failed, cargo, program, root};
+use crate::console::MONSTER;
+use crate::packages::{self, path_text};
 
 /// Where the page's tests are.
 const TESTS: &str = "console/page/tests";
 
 /// What is gone through there.
-const WALKS: [&str; 2] = ["walk.test.mjs", "trouble.test.mjs"];
+const WALKS: [&str; 3] = ["walk.test.mjs", "trouble.test.mjs", "desk.test.mjs"];
 /// The browser, what drives it, and Debian's packages that have them.
 const PROGRAMS: [(&str, &str); 3] = [("chromium", "chromium"), ("node", "nodejs"), ("npm", "npm")];
 /// Without it a machine may have no sign of Chinese, and the pictures would show boxes.
@@ -24,12 +25,14 @@ pub fn page() -> Result<u64, Failed> {
     if !Path::new(FONT.0).is_file() {
         packages::install_missing(&[FONT])?;
     }
+    cargo("build --quiet --package monster-desk").run()?;
     let tests = root().join(TESTS);
     let npm = ["ci", "--silent", "--no-audit", "--no-fund", "--prefix"];
     program("npm").args(npm).args([&tests]).run()?;
     let mut passed = 0;
     program("node")
         .args(["--test", "--test-reporter=spec"])
+        .env("MONSTER", path_text(&root().join(MONSTER))?)
         .args(WALKS.map(|walk| tests.join(walk)))
         .each_line(|line| {
             let count = line.strip_prefix("ℹ pass ").and_then(|n| n.parse().ok());
