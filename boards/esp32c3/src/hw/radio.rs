@@ -61,14 +61,26 @@ impl Radio {
     }
 
     async fn try_join(&mut self, network: &WifiSettings) -> Result<(), Left> {
-        let config = Config::Station(station(network)?);
-        let controller = self
-            .controller
-            .as_mut()
-            .map_err(|error| Left::Radio(*error))?;
-        controller.set_config(&config)?;
-        controller.connect_async().await?;
+        self.station = station(network)?;
+        self.configure()?.connect_async().await?;
         Ok(())
+    }
+
+    fn try_set_access_point(&mut self, credentials: Option<&Credentials>) -> Result<(), WifiError> {
+        self.access_point = credentials.map(own).transpose()?;
+        self.configure().map(drop)
+    }
+
+    /// Has the radio be what it is to be. Opening or closing the access point stops it for a moment.
+    fn configure(&mut self) -> Result<&mut WifiController<'static>, WifiError> {
+        let controller = self.controller.as_mut().map_err(|error| *error)?;
+        let station = self.station.clone();
+        let config = match self.access_point.clone() {
+            Some(access_point) => Config::AccessPointStation(station, access_point),
+            None => Config::Station(station),
+        };
+        controller.set_config(&config)?;
+        Ok(controller)
     }
 }
 
