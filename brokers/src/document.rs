@@ -80,7 +80,12 @@ fn render(releases: &str) -> String {
     text += "\n## What differs\n\n";
     for (place, difference) in noted.iter().enumerate() {
         let (number, broker) = (place + 1, difference.broker);
-        text += &format!("{number}. **{broker}**: {}\n", difference.why);
+        let when = if difference.is_of_the_moment {
+            " (not every time)"
+        } else {
+            ""
+        };
+        text += &format!("{number}. **{broker}**{when}: {}\n", difference.why);
     }
     text
 }

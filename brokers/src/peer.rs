@@ -78,6 +78,13 @@ impl World<'_> {
         format!("{}{word}", self.prefix)
     }
 
+    /// What this broker grants, from the lowest.
+    pub fn every_qos(&self) -> impl Iterator<Item = Qos> + use<> {
+        let highest = self.highest;
+        let every = [Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce];
+        every.into_iter().filter(move |qos| *qos <= highest)
+    }
+
     /// A topic that no other scenario has.
     pub fn topic(&self, word: &str) -> String {
         format!("{}/{word}", self.prefix)

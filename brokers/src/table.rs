@@ -29,8 +29,9 @@ impl Verdict {
     pub fn new(seen: Option<String>, declared: Option<&'static Difference>) -> Self {
         match (seen, declared) {
             (None, None) => Verdict::Standard,
+            (None, Some(declared)) if declared.is_of_the_moment => Verdict::Standard,
             (None, Some(declared)) => Verdict::Better(declared),
-            (Some(seen), Some(declared)) if seen.contains(declared.seen) => {
+            (Some(seen), Some(declared)) if declared.seen.iter().any(|it| seen.contains(it)) => {
                 Verdict::Declared(declared)
             }
             (Some(seen), _) => Verdict::Unexpected(seen),
@@ -119,13 +120,17 @@ mod tests {
 
     #[test]
     fn a_cell_is_as_the_standard_has_it_or_differs_as_was_declared() {
-        let declared = &DIFFERENCES[0];
-        let seen = format!("before {} after", declared.seen);
+        let is_always = |it: &&Difference| !it.is_of_the_moment;
+        let declared = DIFFERENCES.iter().find(is_always).expect("there is one");
+        let seen = format!("before {} after", declared.seen[0]);
         assert!(is_as_declared(None, None));
         assert!(is_as_declared(Some(&seen), Some(declared)));
         assert!(!is_as_declared(Some(&seen), None));
         assert!(!is_as_declared(None, Some(declared)));
         assert!(!is_as_declared(Some("something else"), Some(declared)));
+        let sometimes = DIFFERENCES.iter().find(|it| it.is_of_the_moment);
+        assert!(sometimes.is_some() && is_as_declared(None, sometimes));
+        assert!(!is_as_declared(Some("something else"), sometimes));
     }
 
     #[test]

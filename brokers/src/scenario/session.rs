@@ -21,20 +21,30 @@ pub fn a_kept_session_gets_what_came_while_it_was_away(world: &mut World<'_>) ->
     let connect = kept(world, &name);
     let mut client = world.connect(&connect)?;
     expect("a session at first", client.session_present, false)?;
-    client.subscribe(&topic, Qos::ExactlyOnce)?;
+    client.subscribe(&topic, world.highest)?;
     client.leave()?;
     let mut other = world.client("other")?;
     let payloads: Vec<String> = (0..10).map(|number| number.to_string()).collect();
     for (payload, qos) in payloads
         .iter()
-        .zip([Qos::AtLeastOnce, Qos::ExactlyOnce].into_iter().cycle())
+        .zip([Qos::AtLeastOnce, world.highest].into_iter().cycle())
     {
         other.publish(&Publish::new(&topic, payload.as_bytes()).qos(qos))?;
     }
     client.connect(world, &connect)?;
     expect("a session later", client.session_present, true)?;
-    other.publish(&Publish::new(&topic, b"end").qos(Qos::ExactlyOnce))?;
+    other.publish(&Publish::new(&topic, b"end").qos(world.highest))?;
     expect("what came meanwhile", client.until("end")?, payloads)?;
+    end(world, &mut client, &name)
+}
+
+pub fn a_session_without_subscriptions_is_kept_too(world: &mut World<'_>) -> Outcome {
+    let name = world.name("silent");
+    let connect = kept(world, &name);
+    let mut client = world.connect(&connect)?;
+    client.leave()?;
+    client.connect(world, &connect)?;
+    expect("a session", client.session_present, true)?;
     end(world, &mut client, &name)
 }
 

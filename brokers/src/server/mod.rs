@@ -1,6 +1,8 @@
 //! Brokers, each started by itself on a loopback port, with a folder of its own.
 
 mod mosquitto;
+mod nats;
+mod rabbitmq;
 mod rmqtt;
 
 use std::io;
@@ -14,10 +16,17 @@ use monster_scenarios::process::{Process, Signal};
 use monster_scenarios::scratch::{Folder, free_port};
 use umqtt::blocking::Client;
 use umqtt::std::{Clock, TcpTransport};
-use umqtt::{Connect, Version};
+use umqtt::{Connect, Qos, Version};
+
+pub use nats::WebSockets;
 
 /// All brokers.
-pub const BROKERS: [&dyn Broker; 2] = [&mosquitto::Mosquitto, &rmqtt::Rmqtt];
+pub const BROKERS: [&dyn Broker; 4] = [
+    &mosquitto::Mosquitto,
+    &rmqtt::Rmqtt,
+    &nats::Nats,
+    &rabbitmq::RabbitMq,
+];
 
 /// The only user that a broker with passwords knows.
 pub const USER: &str = "ann";
@@ -40,10 +49,23 @@ pub trait Broker: Sync {
     /// What to say of how it is set up: for the document.
     fn setup(&self) -> &'static str;
 
+    /// The highest quality of service it grants: what is not about that is played up to it.
+    fn highest_qos(&self) -> Qos {
+        Qos::ExactlyOnce
+    }
+
+    /// Whether a restart takes seconds: then there is one in each handshake, not one at each step.
+    fn is_slow(&self) -> bool {
+        false
+    }
+
     /// Starts one. It keeps sessions and messages over a restart if it can, lets everybody in who
     /// gives no password, and knows one user.
     fn start(&self) -> Server;
 }
+
+/// Makes the command that starts a broker, for a folder and a port.
+type MakeCommand = Box<dyn Fn(&Path, u16) -> Command + Send>;
 
 /// A broker that runs. It ends with this value.
 pub struct Server {
@@ -52,21 +74,29 @@ pub struct Server {
     version: Version,
     port: u16,
     folder: Folder,
-    command: fn(&Path, u16) -> Command,
+    command: MakeCommand,
     process: Option<Process>,
+    /// What it needs beside itself.
+    _companion: Option<Process>,
 }
 
 impl Server {
     /// Starts it by the command that is made for a folder and a port, and waits until it lets
-    /// clients in.
-    fn start(release: String, version: Version, command: fn(&Path, u16) -> Command) -> Self {
+    /// clients in. The companion is what must run before it, and as long.
+    fn start(
+        release: String,
+        version: Version,
+        command: impl Fn(&Path, u16) -> Command + Send + 'static,
+        companion: Option<Command>,
+    ) -> Self {
         let mut server = Server {
             release,
             version,
             port: free_port(),
             folder: Folder::new(),
-            command,
+            command: Box::new(command),
             process: None,
+            _companion: companion.map(|command| Process::spawn("its companion", command)),
         };
         server.run();
         server

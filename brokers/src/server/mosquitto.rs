@@ -27,7 +27,7 @@ impl Broker for Mosquitto {
     fn start(&self) -> Server {
         let help = printed(Command::new(need("mosquitto")).arg("-h"));
         let release = help.split_whitespace().nth(2).unwrap_or("?").to_owned();
-        Server::start(release, Version::V5, command)
+        Server::start(release, Version::V5, command, None)
     }
 }
 

@@ -30,7 +30,7 @@ impl Broker for Rmqtt {
             .split_once("name = \"rmqtt\"\nversion = \"")
             .expect("Cargo.lock has rmqtt");
         let release = after.split('"').next().unwrap_or("?").to_owned();
-        Server::start(release, Version::V5, command)
+        Server::start(release, Version::V5, command, None)
     }
 }
 
