@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use umqtt::blocking::Client;
 use umqtt::std::{Clock, TcpTransport};
@@ -133,19 +134,27 @@ impl Peer {
         }
     }
 
-    /// Connects, and drops the connection before.
+    /// Connects, and drops the connection before. A broker that is still clearing that away may close
+    /// the new one before it answers: then it is tried again, as clients do.
     pub fn connect(&mut self, world: &World<'_>, connect: &Connect<'_>) -> Outcome {
-        self.client.begin(world.transport()?, connect)?;
-        match self.client.receive()? {
-            Event::Connected {
-                session_present,
-                properties,
-            } => {
-                self.session_present = session_present;
-                self.connack = shown(properties);
-                Ok(())
+        let limit = Instant::now() + PATIENCE;
+        loop {
+            self.client.begin(world.transport()?, connect)?;
+            match self.client.receive() {
+                Ok(Event::Connected {
+                    session_present,
+                    properties,
+                }) => {
+                    self.session_present = session_present;
+                    self.connack = shown(properties);
+                    return Ok(());
+                }
+                Ok(other) => return Err(Failed(format!("instead of CONNACK: {other:?}"))),
+                Err(ClientError::Closed | ClientError::Transport(_)) if Instant::now() < limit => {
+                    thread::sleep(Duration::from_millis(100));
+                }
+                Err(error) => return Err(error.into()),
             }
-            other => Err(Failed(format!("instead of CONNACK: {other:?}"))),
         }
     }
 
