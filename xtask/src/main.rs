@@ -134,7 +134,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Test => test::everything(),
         Task::Lint => lint::everything(),
-        Task::Setup => packages::install(),
+        Task::Setup => packages::install().and_then(|()| packages::brokers()),
         Task::Sim { seed, hours, more } => sim(seed, hours, &more),
         Task::Scenarios { more } => test::scenarios(&more),
         Task::Brokers { more } => test::brokers(&more),

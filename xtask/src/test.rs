@@ -12,6 +12,7 @@ use crate::{
 pub fn everything() -> Result<(), Failed> {
     let start = Instant::now();
     packages::install()?;
+    packages::brokers()?;
     let mut tally = Tally::default();
 
     lint::everything()?;
@@ -53,6 +54,7 @@ pub fn scenarios(more: &[String]) -> Result<(), Failed> {
 /// Plays the client's scenarios against all brokers, and prints their table.
 pub fn brokers(more: &[String]) -> Result<(), Failed> {
     packages::install()?;
+    packages::brokers()?;
     // One of them is `monster broker`.
     cargo("build --package monster-desk").run()?;
     cargo(BROKERS).args(more).run()
