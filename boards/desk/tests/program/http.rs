@@ -63,6 +63,13 @@ impl Visitor {
         )
     }
 
+    /// A request without a body, for who sends it by hand.
+    #[cfg(all(unix, feature = "broker"))]
+    pub fn request(&self, method: &str, path: &str) -> String {
+        let (door, cookie) = (self.door, &self.cookie);
+        format!("{method} {path} HTTP/1.1\r\nHost: {door}\r\n{cookie}\r\n")
+    }
+
     pub fn command(&self, command: &str) -> Answer {
         let body = format!(r#"{{"command":"{command}"}}"#);
         self.ask("POST", "/api/command", &body)

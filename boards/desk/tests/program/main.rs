@@ -3,9 +3,13 @@
 mod console;
 mod harness;
 mod http;
+#[cfg(all(unix, feature = "broker"))]
+mod mqtt;
 #[cfg(feature = "broker")]
 mod own_broker;
 mod pins;
+#[cfg(all(unix, feature = "broker"))]
+mod security;
 #[cfg(all(target_os = "linux", feature = "broker"))]
 mod systemd;
 
