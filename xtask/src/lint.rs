@@ -7,12 +7,13 @@ use crate::{bench, virt};
 /// The boards' workspaces: each for a target of its own, since its libraries are.
 const BOARDS: [&str; 2] = ["boards/virt/Cargo.toml", "boards/esp32c3/Cargo.toml"];
 const BENCH: &str = "bench/Cargo.toml";
+const FUZZ: &str = "umqtt/fuzz/Cargo.toml";
 const DENY: [&str; 3] = ["--", "-D", "warnings"];
 
 /// Fails if anything is not as `cargo fmt`, clippy or rustdoc would have it.
 pub fn everything() -> Result<(), Failed> {
     cargo("fmt --all --check").run()?;
-    for workspace in BOARDS.into_iter().chain([BENCH]) {
+    for workspace in BOARDS.into_iter().chain([BENCH, FUZZ]) {
         cargo("fmt --all --check")
             .args(["--manifest-path", workspace])
             .run()?;
@@ -32,6 +33,10 @@ pub fn everything() -> Result<(), Failed> {
             .run()?;
     }
     lint_bench(&toolchain)?;
+    cargo("clippy --locked --no-default-features --lib --tests --target-dir target/fuzz")
+        .args(["--manifest-path", FUZZ])
+        .args(DENY)
+        .run()?;
     cargo("doc --workspace --no-deps --all-features --document-private-items")
         .env("RUSTDOCFLAGS", "-D warnings")
         .run()

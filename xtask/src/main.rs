@@ -6,6 +6,7 @@ mod command;
 mod conformance;
 mod console;
 mod esp32c3;
+mod fuzz;
 mod homeassistant;
 mod lint;
 mod no_panic;
@@ -94,6 +95,8 @@ enum Task {
         #[arg(long)]
         write: bool,
     },
+    /// Fuzz the client with libFuzzer, on nightly; installs what that needs.
+    Fuzz(fuzz::Options),
     /// Check that in a program that uses all of the client, no way leads to the panic handler.
     NoPanic,
     /// Check that the client can be published: its package, without warnings, and its oldest compiler.
@@ -142,6 +145,7 @@ fn main() -> ExitCode {
         Task::Size(options) => size::size(options),
         Task::Bench(options) => bench::bench(options),
         Task::Conformance { write } => conformance::conformance(write),
+        Task::Fuzz(options) => fuzz::fuzz(&options),
         Task::NoPanic => no_panic::no_panic(),
         Task::Published => published::published(),
         Task::Readme { write } => readme::readme(write),

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use crate::command::{Failed, cargo, program};
 use crate::{
-    bench, conformance, console, esp32c3, lint, no_panic, packages, page, published, quick_starts,
-    readme, size, virt,
+    bench, conformance, console, esp32c3, fuzz, lint, no_panic, packages, page, published,
+    quick_starts, readme, size, virt,
 };
 
 /// Installs what is missing and runs everything.
@@ -22,6 +22,7 @@ pub fn everything() -> Result<(), Failed> {
     published::published()?;
 
     tally.count("test --workspace --exclude monster-scenarios --all-features")?;
+    tally.count(fuzz::SEEDS)?;
     // The end-to-end tests start the program as a person would. They mostly wait, so there may be
     // more of them at once than there are processors.
     build_for_scenarios()?;

@@ -1,4 +1,12 @@
-//! What the fuzz targets share: a session on its way, and what must hold of it at each step.
+//! The fuzz targets, and what they share: a session on its way, and what must hold of it at each step.
+//!
+//! Each is a function, for libFuzzer on nightly (`fuzz_targets`) and for the seeds, on any compiler.
+
+pub mod packets;
+pub mod round_trip;
+pub mod seeds;
+pub mod session;
+pub mod snapshot;
 
 use arbitrary::Arbitrary;
 use umqtt::{Connect, Error, Event, Instant, Oversize, Property, Publish, Qos, Session, Version};
