@@ -115,7 +115,11 @@ enum Task {
     /// Go through every control of the console's page in a headless Chromium, in two widths, two
     /// languages, light and dark; look for what would keep somebody out. The pictures are in
     /// `console/page/tests/screenshots`.
-    Page,
+    Page {
+        /// Take the pictures of the documentation instead.
+        #[arg(long)]
+        pictures: bool,
+    },
     /// Give what the device tells Home Assistant to Home Assistant's own code, for every combination of settings.
     /// The first time it is installed, from PyPI, into a small Debian if need be: that takes two minutes.
     Homeassistant,
@@ -151,7 +155,8 @@ fn main() -> ExitCode {
         Task::Readme { write } => readme::readme(write),
         Task::Virt(options) => virt::virt(&options),
         Task::Console => console::console(),
-        Task::Page => page::page().map(drop),
+        Task::Page { pictures: false } => page::page().map(drop),
+        Task::Page { pictures: true } => page::pictures(),
         Task::QuickStarts { inside, .. } if inside.is_some() => {
             quick_starts::inside(&inside.unwrap_or_default())
         }

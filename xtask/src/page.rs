@@ -1,6 +1,6 @@
 //! The console's page in a headless browser.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::command::{Failed, cargo, program, root};
 use crate::console::MONSTER;
@@ -21,14 +21,8 @@ const FONT: (&str, &str) = (
 
 /// Goes through every control of the page, in every look; returns how many tests passed.
 pub fn page() -> Result<u64, Failed> {
-    packages::install_missing(&PROGRAMS)?;
-    if !Path::new(FONT.0).is_file() {
-        packages::install_missing(&[FONT])?;
-    }
+    let tests = install()?;
     cargo("build --quiet --package monster-desk").run()?;
-    let tests = root().join(TESTS);
-    let npm = ["ci", "--silent", "--no-audit", "--no-fund", "--prefix"];
-    program("npm").args(npm).args([&tests]).run()?;
     let mut passed = 0;
     program("node")
         .args(["--test", "--test-reporter=spec"])
@@ -39,4 +33,22 @@ pub fn page() -> Result<u64, Failed> {
             passed += count.unwrap_or(0);
         })?;
     Ok(passed)
+}
+
+/// Takes the pictures of the documentation.
+pub fn pictures() -> Result<(), Failed> {
+    let tests = install()?;
+    program("node").args([tests.join("pictures.mjs")]).run()
+}
+
+/// Returns where the tests are.
+fn install() -> Result<PathBuf, Failed> {
+    packages::install_missing(&PROGRAMS)?;
+    if !Path::new(FONT.0).is_file() {
+        packages::install_missing(&[FONT])?;
+    }
+    let tests = root().join(TESTS);
+    let npm = ["ci", "--silent", "--no-audit", "--no-fund", "--prefix"];
+    program("npm").args(npm).args([&tests]).run()?;
+    Ok(tests)
 }

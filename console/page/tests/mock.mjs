@@ -45,7 +45,7 @@ export class Mock {
     [-4_000, "debug", "th 23.4 56.0"],
   ].map(([before, level, text]) => ({ at: Date.now() - this.booted + before, level, text }));
   history = Array.from({ length: 120 }, (_, i) => i > 62 && i < 69 ? null
-    : [Math.round((22.4 + Math.sin(i / 19) + i / 130 + Math.sin(i * 1.7) / 14) * 10) / 10, Math.round((52.4 - 4 * Math.sin(i / 24 + .5) + Math.sin(i * 1.3) / 3) * 10) / 10]);
+    : [Math.round((22.4 + Math.sin(i / 19) + i / 130 + Math.sin(i * 1.7) / 14) * 10) / 10, Math.round((53.3 - 4 * Math.sin(i / 24 + .5) + Math.sin(i * 1.3) / 3) * 10) / 10]);
 
   async listen(port = 0) {
     this.page = readFileSync(PAGE, "utf8");

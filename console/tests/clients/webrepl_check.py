@@ -83,6 +83,9 @@ with Desk(sys.argv[1]) as desk:
     assert after.pop("mqtt.keep_alive") in (33, "33"), after
     before.pop("mqtt.keep_alive")
     assert after == before, "all others are as they were"
+    assert put(desk, "broker.user = 'ann'\nbroker.password = 'canary'\nbroker.url = 'mqtt://bob:canary@127.0.0.1:1'\n")
+    text, after = settings(desk)
+    assert "canary" not in text and after["broker.user"] == "ann", text
     # What is not whole by the limit of a file is refused.
     assert not put(desk, "#" * 5000)
     repl = connect(desk)
