@@ -52,7 +52,7 @@ fn ask(session: &Session<'_>) {
     any(session.is_idle());
     any(session.is_pending(identifier()));
     any(session.round_trip());
-    any(session.retransmits());
+    any((session.retransmits(), session.in_flight()));
     any(session.stream_missing());
     session
         .closing_properties()
