@@ -47,4 +47,4 @@ pub use changes::{CHANGES_MAX, Changes};
 pub use http::{REQUEST_BUFFER, serve};
 pub use portal::Entrance;
 pub use shell::{Sheet, Shell, Terminal};
-pub use state::{Answer, Console, EVENT_STREAMS, Host, Origin, Request, failure};
+pub use state::{Answer, BODY_MAX, Console, EVENT_STREAMS, Host, Origin, Request, failure};

@@ -3,7 +3,7 @@
 
 use core::cell::{Cell, RefCell};
 use core::fmt::{self, Write};
-use core::ops::Deref;
+use core::ops::{Deref, DerefMut};
 
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::mutex::{Mutex, MutexGuard};
@@ -31,7 +31,7 @@ pub const EVENT_STREAMS: usize = 3;
 /// How many others may watch at once: line consoles, and those who wait for a measurement.
 const WATCHERS: usize = 5;
 /// The longest body of a request, and the longest `settings.toml` that is taken, in bytes.
-pub(crate) const BODY_MAX: usize = 4096;
+pub const BODY_MAX: usize = 4096;
 /// Milliseconds between two events for those who watch, if nothing happens.
 const EVENT_EVERY_MS: u64 = 5_000;
 /// The longest word on what went wrong with storing, in bytes.
@@ -226,6 +226,12 @@ impl<H: Host> Console<H> {
     /// this is dropped: do so before the [`answer`](Self::answer).
     pub async fn changes(&self) -> impl Deref<Target = Changes> {
         self.changes.lock().await
+    }
+
+    /// Memory for the board to store settings with, which is only sometimes needed here; none if it is
+    /// just now. What was secret must not stay there.
+    pub fn scratch(&self) -> Option<impl DerefMut<Target = [u8; BODY_MAX]>> {
+        self.body.try_lock().ok()
     }
 
     /// What became of the request.

@@ -272,14 +272,18 @@ where
             return Err(End::Protocol);
         };
         let received = self.fill(file).await;
-        let changed = match received {
-            Ok(()) => console.change(|changes| file_read(file, changes)).await,
-            Err(_) => Ok(false),
+        if received.is_err() {
+            // There may have been a secret in it.
+            body.fill(0);
+            return received;
+        }
+        // The board may want this memory to store them with.
+        let take = move |changes: &mut Changes| {
+            let taken = file_read(body.get(..size).unwrap_or_default(), changes);
+            body.fill(0);
+            taken
         };
-        // There may have been a secret in it.
-        body.fill(0);
-        drop(body);
-        received?;
+        let changed = console.change(take).await;
         match changed {
             Ok(is_new) => {
                 self.result(Outcome::Done).await?;

@@ -5,15 +5,16 @@
 
 mod doors;
 mod local;
+mod serial;
 
 use core::cell::RefCell;
 use core::future::pending;
 
-use embassy_futures::select::{Either, select};
+use embassy_futures::select::select;
 use embassy_net::tcp::TcpSocket;
 use embassy_time::{Duration, Timer};
 use embedded_io_async::Write;
-use monster_console::REQUEST_BUFFER;
+use monster_console::{EVENT_STREAMS, REQUEST_BUFFER};
 use picoserve::time::EmbassyTimer;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
@@ -23,11 +24,12 @@ use crate::run::now;
 pub use doors::{Door, Doors};
 pub(crate) use local::Local;
 pub use monster_console::Entrance;
+pub use serial::talk;
 
-/// The port of the console, and WebREPL's own.
-pub const PORT: u16 = 8266;
-/// The port that a browser takes by itself.
-pub const HTTP_PORT: u16 = 80;
+/// The ports of the console: WebREPL's own, and the one that a browser takes by itself.
+pub const PORTS: [u16; 2] = [8266, 80];
+/// How many visitors a board has memory for at once: pages that are open, and some who only ask.
+pub const VISITORS: usize = EVENT_STREAMS + 2;
 
 /// What a connection receives into: requests are small.
 const RECEIVE: usize = 512;
@@ -84,7 +86,7 @@ pub async fn serve<const DOORS: usize>(console: &Console, doors: &Doors<'_, DOOR
         return pending().await;
     };
     loop {
-        let Some(door) = doors.emptiest() else {
+        let Some(door) = doors.neediest() else {
             news.changed().await;
             continue;
         };
@@ -101,8 +103,8 @@ pub async fn turn_away<const DOORS: usize>(doors: &Doors<'_, DOORS>, place: usiz
     const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n\
         Connection: close\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n\r\n\
         {\"error\":\"the device serves as many as it has room for; try again in 5 s\"}";
-    /// How long somebody may take to go.
-    const PATIENCE: Duration = Duration::from_secs(1);
+    /// How long somebody may take to ask, to be told and to go: the next one may be waiting.
+    const PATIENCE: Duration = Duration::from_millis(300);
     let (mut receive, mut send) = ([0; 64], [0; BUSY.len()]);
     let (Some(door), Some(mut news)) = (doors.door(place), doors.news()) else {
         return pending().await;
@@ -117,9 +119,10 @@ pub async fn turn_away<const DOORS: usize>(doors: &Doors<'_, DOORS>, place: usiz
                 news.changed().await;
             }
         };
-        let Either::First(Ok(())) = select(socket.accept(door.port()), manned).await else {
+        if !door.accept(&mut socket, manned).await {
             continue;
-        };
+        }
+        doors.came_by(door);
         let say = async {
             let _ = socket.write_all(BUSY).await;
             socket.close();

@@ -24,6 +24,31 @@ pub struct Found {
     pub button_pressed: bool,
 }
 
+/// How much chance a board takes at its start, in bytes.
+pub const CHANCE: usize = 72;
+
+/// True chance, which nobody can guess, for each who needs it.
+pub struct Chance {
+    /// For the device's random waits.
+    pub seed: u64,
+    /// For the keys of encrypted connections.
+    pub entropy: [u8; 32],
+    /// For the tokens and passwords of the console.
+    pub console: [u8; 32],
+}
+
+impl Chance {
+    /// These bytes, of which none is used twice.
+    pub fn of(bytes: &[u8; CHANCE]) -> Option<Self> {
+        let (seed, rest) = bytes.split_first_chunk()?;
+        Some(Chance {
+            seed: u64::from_le_bytes(*seed),
+            entropy: *rest.first_chunk()?,
+            console: *rest.last_chunk()?,
+        })
+    }
+}
+
 /// Takes what is stored, counts this start, and says both in the log. What cannot be read is said
 /// too, and is as if it had never been stored: the device starts all the same.
 pub async fn start<B: Board, F: NorFlash>(store: &mut Store<F>, found: Found) -> Start {

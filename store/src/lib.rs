@@ -141,7 +141,8 @@ impl<F: NorFlash> Store<F> {
         &mut self,
         settings: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<(), SettingsError<F::Error>> {
-        let written = Written::of(settings)?;
+        let mut place = [0; SETTINGS_MAX];
+        let written = Written::of(&mut place, settings)?;
         self.keep_settings(&written, whole).await
     }
 
@@ -155,6 +156,32 @@ impl<F: NorFlash> Store<F> {
     /// the old settings are still there then.
     pub async fn change_settings<'a>(
         &mut self,
+        changes: impl IntoIterator<Item = (&'a str, Option<&'a str>)> + Clone,
+        check: impl FnOnce(Pairs<'_>) -> Result<(), SettingError>,
+    ) -> Result<(), SettingsError<F::Error>> {
+        let mut place = [0; SETTINGS_MAX];
+        self.change_settings_in(&mut place, changes, check).await
+    }
+
+    /// The same, where there is little memory: they are put together in `place`, which is left with
+    /// nothing of them in it.
+    ///
+    /// # Errors
+    /// Those of [`change_settings`](Self::change_settings).
+    pub async fn change_settings_in<'a>(
+        &mut self,
+        place: &mut [u8; SETTINGS_MAX],
+        changes: impl IntoIterator<Item = (&'a str, Option<&'a str>)> + Clone,
+        check: impl FnOnce(Pairs<'_>) -> Result<(), SettingError>,
+    ) -> Result<(), SettingsError<F::Error>> {
+        let changed = self.change_settings_at(place, changes, check).await;
+        place.fill(0);
+        changed
+    }
+
+    async fn change_settings_at<'a>(
+        &mut self,
+        place: &mut [u8; SETTINGS_MAX],
         changes: impl IntoIterator<Item = (&'a str, Option<&'a str>)> + Clone,
         check: impl FnOnce(Pairs<'_>) -> Result<(), SettingError>,
     ) -> Result<(), SettingsError<F::Error>> {
@@ -173,7 +200,7 @@ impl<F: NorFlash> Store<F> {
         let kept = old.iter().filter(|(key, _)| !is_changed(*key));
         let new = changes.clone().into_iter();
         let new = new.filter_map(|(key, text)| Some((key, text?)));
-        let mut written = Written::of(kept)?;
+        let mut written = Written::of(place, kept)?;
         for (key, text) in new {
             written.add(key, text)?;
         }
@@ -182,7 +209,7 @@ impl<F: NorFlash> Store<F> {
 
     async fn keep_settings(
         &mut self,
-        settings: &Written,
+        settings: &Written<'_>,
         check: impl FnOnce(Pairs<'_>) -> Result<(), SettingError>,
     ) -> Result<(), SettingsError<F::Error>> {
         check(settings.pairs())?;

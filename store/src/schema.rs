@@ -16,6 +16,7 @@ use core::ops::Range;
 
 use embedded_storage_async::nor_flash::NorFlash;
 
+use crate::SETTINGS_MAX;
 use crate::error::{SettingsError, StoreError};
 use crate::settings::{Pairs, Written};
 use crate::{BLOCKS_MAX, BUFFER, KEY_RESET, KEY_SCHEMA, KEY_SETTINGS, Store, map};
@@ -108,7 +109,8 @@ impl<F: NorFlash> Store<F> {
         let Some(old) = self.read(KEY_SETTINGS).await? else {
             return Ok(());
         };
-        let new = Pairs::parse(old).and_then(|pairs| Written::of(pairs.iter()));
+        let mut place = [0; SETTINGS_MAX];
+        let new = Pairs::parse(old).and_then(|pairs| Written::of(&mut place, pairs.iter()));
         match new {
             Ok(new) => self.write(KEY_SETTINGS, new.bytes()).await,
             Err(SettingsError::Store(error @ StoreError::Flash(_))) => Err(error),

@@ -77,27 +77,25 @@ fn entry(bytes: &[u8]) -> Option<(&str, &str, &[u8])> {
 }
 
 /// Settings as they are written.
-pub(crate) struct Written {
-    bytes: [u8; SETTINGS_MAX],
+pub(crate) struct Written<'p> {
+    bytes: &'p mut [u8; SETTINGS_MAX],
     length: usize,
 }
 
-impl Written {
+impl<'p> Written<'p> {
     /// None but the version.
-    pub fn new<E>() -> Result<Self, SettingsError<E>> {
-        let mut written = Written {
-            bytes: [0; SETTINGS_MAX],
-            length: 0,
-        };
+    pub fn new<E>(bytes: &'p mut [u8; SETTINGS_MAX]) -> Result<Self, SettingsError<E>> {
+        let mut written = Written { bytes, length: 0 };
         written.push(VERSION, CURRENT)?;
         Ok(written)
     }
 
     /// These.
     pub fn of<'a, E>(
+        bytes: &'p mut [u8; SETTINGS_MAX],
         pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, SettingsError<E>> {
-        let mut written = Written::new()?;
+        let mut written = Written::new(bytes)?;
         for (key, text) in pairs {
             written.add(key, text)?;
         }
@@ -150,8 +148,12 @@ mod tests {
 
     type Error = SettingsError<()>;
 
-    fn written(pairs: &[(&str, &str)]) -> Result<Written, Error> {
-        Written::of(pairs.iter().copied())
+    fn written(pairs: &[(&str, &str)]) -> Result<Written<'static>, Error> {
+        Written::of(place(), pairs.iter().copied())
+    }
+
+    fn place() -> &'static mut [u8; SETTINGS_MAX] {
+        Box::leak(Box::new([0; SETTINGS_MAX]))
     }
 
     fn read(bytes: &[u8]) -> Result<Settings, Error> {
@@ -171,7 +173,7 @@ mod tests {
 
     #[test]
     fn settings_that_do_not_fit_are_refused() {
-        let head = Written::new::<()>().unwrap().length;
+        let head = Written::new::<()>(place()).unwrap().length;
         // An entry has three bytes of its own.
         let room = SETTINGS_MAX - head - "id".len() - 3;
         let fits = written(&[("id", &"x".repeat(room))]).unwrap();
@@ -213,7 +215,7 @@ mod tests {
     #[test]
     fn settings_of_a_newer_monster_are_refused_before_their_keys_are_looked_at() {
         let mut newer = Written {
-            bytes: [0; SETTINGS_MAX],
+            bytes: place(),
             length: 0,
         };
         newer.push::<()>("switch.colour", "red").unwrap();

@@ -28,6 +28,8 @@ const HEADER: &str = "toolchain,image,ram";
 const OUTPUT: &str = "target/esp32c3";
 /// An erase block of the chip's flash, in bytes.
 const BLOCK: usize = 4096;
+/// How much RAM the console may take, in bytes.
+const CONSOLE_RAM: u64 = 48 * 1024;
 /// How the flash of nearly every board is to be read.
 const FLASH: [&str; 6] = [
     "--flash-mode",
@@ -64,32 +66,57 @@ pub struct FlashOptions {
 pub fn esp32c3(options: &Options) -> Result<(), Failed> {
     let toolchain = Toolchain::find(TARGET)?;
     let slot = partition("ota_0")?.size;
+    let mut without_console = None;
     // The one that is flashed comes last, and stays.
-    for tls in [Tls::Without, Tls::With] {
-        build(&toolchain, tls)?;
+    for parts in [Parts::Least, Parts::Tls, Parts::All] {
+        build(&toolchain, parts)?;
         let image = image()?;
         let sizes = Sizes::measure(&image)?;
-        sizes.print(slot, tls);
+        sizes.print(slot, parts);
+        if let (Parts::All, Some(without)) = (parts, without_console) {
+            let console = sizes.ram().saturating_sub(without);
+            println!("| RAM, static, of the console | {console} | {CONSOLE_RAM} |");
+            if console > CONSOLE_RAM {
+                return Err(Failed::Advice(format!(
+                    "the console takes {console} bytes of RAM, and may take {CONSOLE_RAM}"
+                )));
+            }
+        }
         println!("\nthe image: {}", image.display());
-        let key = toolchain.name()? + tls.suffix();
+        let key = toolchain.name()? + parts.suffix();
         sizes.judge(slot, &key, options.record)?;
+        without_console = Some(sizes.ram());
     }
     Ok(())
 }
 
-/// Whether the firmware can talk to `mqtts://` brokers.
+/// What of the firmware is built.
 #[derive(Clone, Copy)]
-enum Tls {
-    With,
-    Without,
+enum Parts {
+    /// What a device needs at the least.
+    Least,
+    /// And what talks to `mqtts://` brokers.
+    Tls,
+    /// And the console.
+    All,
 }
 
-impl Tls {
+impl Parts {
     /// What tells their records apart.
     fn suffix(self) -> &'static str {
         match self {
-            Tls::With => " with TLS",
-            Tls::Without => "",
+            Parts::Least => "",
+            Parts::Tls => " with TLS",
+            Parts::All => " with TLS and console",
+        }
+    }
+
+    /// The flags for cargo.
+    fn features(self) -> &'static str {
+        match self {
+            Parts::Least => " --no-default-features",
+            Parts::Tls => " --no-default-features --features tls",
+            Parts::All => "",
         }
     }
 }
@@ -105,7 +132,7 @@ pub fn flash(options: &FlashOptions) -> Result<(), Failed> {
     })?;
     let pairs = pairs(&options.settings)?;
     let toolchain = Toolchain::find(TARGET)?;
-    build(&toolchain, Tls::With)?;
+    build(&toolchain, Parts::All)?;
     let port = options.port.iter().flat_map(|port| ["--port", port]);
     let port: Vec<&str> = port.collect();
     if !pairs.is_empty() {
@@ -145,11 +172,8 @@ fn ask(task: Task) -> Result<(), Failed> {
 }
 
 /// Builds the firmware.
-fn build(toolchain: &Toolchain, tls: Tls) -> Result<(), Failed> {
-    let features = match tls {
-        Tls::With => "",
-        Tls::Without => " --no-default-features",
-    };
+fn build(toolchain: &Toolchain, parts: Parts) -> Result<(), Failed> {
+    let features = parts.features();
     let words = format!("build --release --locked --manifest-path {BOARD}/Cargo.toml{features}");
     toolchain.cargo(&words).run()
 }
@@ -217,12 +241,9 @@ impl Sizes {
             .sum()
     }
 
-    fn print(&self, slot: u64, tls: Tls) {
-        let with = match tls {
-            Tls::With => "with TLS",
-            Tls::Without => "without TLS",
-        };
-        println!("\n| the firmware of the ESP32-C3, {with} | bytes | allowed |");
+    fn print(&self, slot: u64, parts: Parts) {
+        let with = parts.suffix();
+        println!("\n| the firmware of the ESP32-C3{with} | bytes | allowed |");
         println!("|---|--:|--:|");
         println!("| **image** | **{}** | {slot} |", self.image);
         for (name, part) in [

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use monster_console::{Console, Entrance, Host, Origin, REQUEST_BUFFER, serve};
+use monster_console::{Console, Entrance, Host, Origin, serve};
 use picoserve::time::TokioTimer;
 use ring::digest::{Context, SHA256};
 use tokio::net::TcpListener;
@@ -25,6 +25,8 @@ pub const DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::L
 const PORTS: u16 = 32;
 /// How many connections are served at once; the others wait. A browser has six.
 const CONNECTIONS: usize = 64;
+/// How long the head of a request may be: a browser shows all cookies of this computer's address.
+const REQUEST: usize = 8192;
 /// How long nothing is accepted after the system refused to.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -132,7 +134,7 @@ impl Door {
             let _ = socket.set_nodelay(true);
             let control = control.clone();
             tokio::task::spawn_local(async move {
-                let mut buffer = [0; REQUEST_BUFFER];
+                let mut buffer = [0; REQUEST];
                 serve(
                     &control,
                     &TokioTimer,

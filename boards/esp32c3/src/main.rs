@@ -13,16 +13,24 @@ mod log;
 use core::fmt;
 
 use embassy_executor::Spawner;
+#[cfg(feature = "console")]
+use embassy_net::Stack;
 use embassy_net::{Config, Runner, StackResources};
 use esp_hal::clock::CpuClock;
 use esp_hal::efuse;
 use esp_hal::gpio::Pin;
+#[cfg(feature = "console")]
+use esp_hal::peripherals::USB_DEVICE;
 use esp_hal::rtc_cntl::Rtc;
 use esp_hal::timer::timg::TimerGroup;
+#[cfg(feature = "console")]
+use esp_hal::usb::usb_serial_jtag::UsbSerialJtag;
 use esp_radio::wifi::Interface;
 use monster::device::{ResetReason, Vitals};
 use monster::settings::value::LogLevel;
-use monster_net::{Buffers, Found};
+#[cfg(feature = "console")]
+use monster_net::console::{self, Console, Doors, PORTS, VISITORS};
+use monster_net::{Buffers, CHANCE, Chance, Found};
 use monster_store::Store;
 use static_cell::{ConstStaticCell, StaticCell};
 
@@ -73,8 +81,8 @@ async fn main(spawner: Spawner) {
     spawner.spawn(watch(watchdog, timer).expect("it is spawned once"));
 
     let reset = power::reset_reason();
-    let chance = random::bytes::<40>(p.RNG, p.ADC1);
-    let seed = chance.first_chunk().copied().map_or(0, u64::from_le_bytes);
+    let chance = Chance::of(&random::bytes::<CHANCE>(p.RNG, p.ADC1));
+    let seed = chance.as_ref().map_or(0, |chance| chance.seed);
     let mut address = [0; 6];
     address.copy_from_slice(efuse::base_mac_address().as_bytes());
     let Some(partition) = Partition::store(p.FLASH) else {
@@ -128,6 +136,12 @@ async fn main(spawner: Spawner) {
     let config = Config::dhcpv4(Default::default());
     let (stack, runner) = embassy_net::new(Interface::station(), config, resources, seed);
     spawner.spawn(network(runner).expect("it is spawned once"));
+    #[cfg(feature = "console")]
+    let console = chance.as_ref().map(|chance| {
+        let console = new_console(chance.console);
+        open(console, spawner, stack, p.USB_DEVICE);
+        console
+    });
     let mut board = Board {
         switch: switch.map_or(Switch::Missing, Switch::Floating),
         button,
@@ -135,12 +149,61 @@ async fn main(spawner: Spawner) {
         led,
         signal,
         watchdog,
-        entropy: chance.last_chunk().copied(),
+        entropy: chance.map(|chance| chance.entropy),
+        #[cfg(feature = "console")]
+        console,
     };
     let mut radio = Radio::new(p.WIFI, signal);
     let reason =
         monster_net::run(start, stack, BUFFERS.take(), store, &mut board, &mut radio).await;
     power::restart(reason)
+}
+
+/// A console. It is made on the stack, which is given back before anybody else needs it.
+#[cfg(feature = "console")]
+#[inline(never)]
+fn new_console(chance: [u8; 32]) -> &'static Console {
+    static CONSOLE: StaticCell<Console> = StaticCell::new();
+    CONSOLE.init_with(|| Console::new(console::Host::new("esp32c3", chance)))
+}
+
+/// Lets people in to the console.
+#[cfg(feature = "console")]
+fn open(
+    console: &'static Console,
+    spawner: Spawner,
+    stack: Stack<'static>,
+    port: USB_DEVICE<'static>,
+) {
+    static DOORS: StaticCell<Doors<'static, { PORTS.len() }>> = StaticCell::new();
+    let doors = &*DOORS.init(Doors::of(stack));
+    spawner.spawn(talk(console, port).expect("it is spawned once"));
+    for _ in 0..VISITORS {
+        spawner.spawn(serve(console, doors).expect("there are as many as that"));
+    }
+    for place in 0..PORTS.len() {
+        spawner.spawn(turn_away(doors, place).expect("there are as many as that"));
+    }
+}
+
+/// What is typed comes by USB alone: the pins of the UART may be somebody else's.
+#[cfg(feature = "console")]
+#[embassy_executor::task]
+async fn talk(console: &'static Console, port: USB_DEVICE<'static>) {
+    let (reader, _) = UsbSerialJtag::new(port).into_async().split();
+    console::talk(console, reader, esp_println::Printer).await;
+}
+
+#[cfg(feature = "console")]
+#[embassy_executor::task(pool_size = VISITORS)]
+async fn serve(console: &'static Console, doors: &'static Doors<'static, { PORTS.len() }>) {
+    console::serve(console, doors).await;
+}
+
+#[cfg(feature = "console")]
+#[embassy_executor::task(pool_size = PORTS.len())]
+async fn turn_away(doors: &'static Doors<'static, { PORTS.len() }>, place: usize) {
+    console::turn_away(doors, place).await;
 }
 
 #[embassy_executor::task]
@@ -171,6 +234,8 @@ struct Board {
     signal: &'static Signal,
     watchdog: &'static Watchdog,
     entropy: Option<[u8; 32]>,
+    #[cfg(feature = "console")]
+    console: Option<&'static Console>,
 }
 
 impl monster_net::Board for Board {
@@ -194,6 +259,11 @@ impl monster_net::Board for Board {
 
     fn entropy(&mut self) -> Option<[u8; 32]> {
         self.entropy.take()
+    }
+
+    #[cfg(feature = "console")]
+    fn console(&self) -> Option<&'static Console> {
+        self.console
     }
 
     fn identify(&mut self) {

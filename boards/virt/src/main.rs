@@ -25,8 +25,8 @@ use monster::settings::value::LogLevel;
 #[cfg(feature = "console")]
 use monster_net::access_point;
 #[cfg(feature = "console")]
-use monster_net::console::{self, Console, Door, Doors, Entrance};
-use monster_net::{Buffers, Found};
+use monster_net::console::{self, Console, Doors, Entrance, PORTS, VISITORS};
+use monster_net::{Buffers, CHANCE, Chance, Found};
 use monster_store::Store;
 use static_cell::{ConstStaticCell, StaticCell};
 
@@ -34,6 +34,8 @@ use bench::Bench;
 use hw::console::{Console as Line, Pieces};
 use hw::flash::{self, Flash};
 use hw::nic::{Frames, Gate, Nic};
+#[cfg(feature = "console")]
+use hw::uart;
 use hw::{interrupts, memory, power, random, stack};
 use radio::Radio;
 
@@ -45,14 +47,16 @@ mod place {
     pub const RANDOM: usize = 3;
 }
 
-/// How many sockets there are at once: DHCP's, DNS's, the broker's, the time's, that of the name, the log's, and
-/// the console's.
-const SOCKETS: usize = 7 + VISITORS + DOORS;
-
-/// How many visitors the console serves at once.
-const VISITORS: usize = if cfg!(feature = "console") { 4 } else { 0 };
-/// At how many doors of a network they come in.
-const DOORS: usize = if cfg!(feature = "console") { 2 } else { 0 };
+/// How many sockets there are at once: DHCP's, DNS's, the broker's, the time's, that of the name, the
+/// log's.
+#[cfg(not(feature = "console"))]
+const SOCKETS: usize = 7;
+/// And those of the console.
+#[cfg(feature = "console")]
+const SOCKETS: usize = 7 + VISITORS + PORTS.len();
+/// At how many doors people come in: on the station's network, and on the access point's.
+#[cfg(feature = "console")]
+const DOORS: usize = 2 * PORTS.len();
 
 #[riscv_rt::entry]
 fn main() -> ! {
@@ -60,14 +64,43 @@ fn main() -> ! {
     stack::guard();
     interrupts::init();
     static EXECUTOR: StaticCell<Executor> = StaticCell::new();
+    let given = Given::new();
     EXECUTOR.init(Executor::new()).run(|spawner| {
-        spawner.spawn(board(spawner).expect("it is spawned once"));
+        spawner.spawn(board(spawner, given).expect("it is spawned once"));
     })
+}
+
+/// What is made while the stack is still empty.
+struct Given {
+    chance: Option<Chance>,
+    #[cfg(feature = "console")]
+    console: Option<&'static Console>,
+}
+
+impl Given {
+    fn new() -> Self {
+        let chance = random::bytes::<CHANCE>(place::RANDOM);
+        let chance = chance.as_ref().and_then(Chance::of);
+        if chance.is_none() {
+            let place = place::RANDOM;
+            let none = format_args!("there is no source of random numbers at bus {place}");
+            log::line(LogLevel::Warn, none);
+        }
+        Given {
+            #[cfg(feature = "console")]
+            console: chance.as_ref().map(|chance| {
+                static CONSOLE: StaticCell<Console> = StaticCell::new();
+                let host = console::Host::new("virt", chance.console);
+                &*CONSOLE.init_with(|| Console::new(host))
+            }),
+            chance,
+        }
+    }
 }
 
 /// The board, from power-on to restart.
 #[embassy_executor::task]
-async fn board(spawner: Spawner) {
+async fn board(spawner: Spawner, given: Given) {
     static STATION: Gate = Gate::new(place::STATION);
     static ACCESS_POINT: Gate = Gate::new(place::ACCESS_POINT);
     static FRAMES: ConstStaticCell<Frames> = ConstStaticCell::new(Frames::new());
@@ -81,17 +114,7 @@ async fn board(spawner: Spawner) {
     let Some(nic) = Nic::open(&STATION, FRAMES.take()) else {
         panic!("there is no network card at bus {}", place::STATION);
     };
-    let chance = random::bytes::<72>(place::RANDOM);
-    if chance.is_none() {
-        log::line(
-            LogLevel::Warn,
-            format_args!(
-                "there is no source of random numbers at bus {}",
-                place::RANDOM
-            ),
-        );
-    }
-    let chance = chance.and_then(Chance::of);
+    let chance = given.chance;
     let seed = chance.as_ref().map_or(0, |chance| chance.seed);
     let flash = Flash::take().expect("it is taken once");
     let store = match Store::open(flash, flash::STORE).await {
@@ -116,14 +139,14 @@ async fn board(spawner: Spawner) {
     spawner.spawn(pins(bench).expect("it is spawned once"));
 
     #[cfg(feature = "console")]
-    let console = chance.as_ref().and_then(|chance| {
+    let console = given.console.and_then(|console| {
         let access_point = open_access_point(spawner, &ACCESS_POINT, seed)?;
-        Some(open_console(spawner, [stack, access_point], chance.console))
+        Some(open(console, spawner, [stack, access_point]))
     });
     let mut board = Board {
         bench,
         pulses: Vec::new(),
-        entropy: chance.map(|chance| chance.device),
+        entropy: chance.map(|chance| chance.entropy),
         #[cfg(feature = "console")]
         console,
     };
@@ -133,30 +156,10 @@ async fn board(spawner: Spawner) {
     power::restart(reason)
 }
 
-/// What nobody can guess, for each who needs it.
-struct Chance {
-    seed: u64,
-    device: [u8; 32],
-    #[cfg(feature = "console")]
-    console: [u8; 32],
-}
-
-impl Chance {
-    fn of(bytes: [u8; 72]) -> Option<Self> {
-        let (seed, rest) = bytes.split_first_chunk()?;
-        Some(Chance {
-            seed: u64::from_le_bytes(*seed),
-            device: *rest.first_chunk()?,
-            #[cfg(feature = "console")]
-            console: *rest.last_chunk()?,
-        })
-    }
-}
-
 /// The network of the access point, if there is a card for it, and those who serve it.
 #[cfg(feature = "console")]
 fn open_access_point(spawner: Spawner, gate: &'static Gate, seed: u64) -> Option<Stack<'static>> {
-    const SOCKETS: usize = access_point::SOCKETS + VISITORS + DOORS;
+    const SOCKETS: usize = access_point::SOCKETS + VISITORS + PORTS.len();
     static FRAMES: ConstStaticCell<Frames> = ConstStaticCell::new(Frames::new());
     static RESOURCES: StaticCell<StackResources<SOCKETS>> = StaticCell::new();
     let nic = Nic::open(gate, FRAMES.take())?;
@@ -180,43 +183,43 @@ async fn serve_access_point(stack: Stack<'static>) {
 #[derive(Clone, Copy)]
 struct Served {
     console: &'static Console,
-    doors: &'static Doors<'static, { 2 * DOORS }>,
+    doors: &'static Doors<'static, DOORS>,
 }
 
+/// Lets people in to the console.
 #[cfg(feature = "console")]
-fn open_console(
+fn open(
+    console: &'static Console,
     spawner: Spawner,
     [station, access_point]: [Stack<'static>; 2],
-    chance: [u8; 32],
 ) -> Served {
-    static CONSOLE: StaticCell<Console> = StaticCell::new();
-    static DOORS_OF_IT: StaticCell<Doors<'static, { 2 * DOORS }>> = StaticCell::new();
-    let console = &*CONSOLE.init_with(|| Console::new(console::Host::new("virt", chance)));
-    let (network, own) = (Entrance::Network, Entrance::AccessPoint);
-    let doors = &*DOORS_OF_IT.init(Doors::new([
-        Door::new(station, console::PORT, network),
-        Door::new(station, console::HTTP_PORT, network),
-        Door::new(access_point, console::PORT, own),
-        Door::new(access_point, console::HTTP_PORT, own),
-    ]));
+    static ALL: StaticCell<Doors<'static, DOORS>> = StaticCell::new();
+    let doors = &*ALL.init(Doors::with_access_point(station, access_point));
+    spawner.spawn(talk(console).expect("it is spawned once"));
     for _ in 0..VISITORS {
         spawner.spawn(serve(console, doors).expect("there are as many as that"));
     }
-    for place in 0..2 * DOORS {
+    for place in 0..DOORS {
         spawner.spawn(turn_away(doors, place).expect("there are as many as that"));
     }
     Served { console, doors }
 }
 
 #[cfg(feature = "console")]
+#[embassy_executor::task]
+async fn talk(console: &'static Console) {
+    console::talk(console, uart::Input, uart::Uart).await;
+}
+
+#[cfg(feature = "console")]
 #[embassy_executor::task(pool_size = VISITORS)]
-async fn serve(console: &'static Console, doors: &'static Doors<'static, { 2 * DOORS }>) {
+async fn serve(console: &'static Console, doors: &'static Doors<'static, DOORS>) {
     console::serve(console, doors).await;
 }
 
 #[cfg(feature = "console")]
-#[embassy_executor::task(pool_size = 2 * DOORS)]
-async fn turn_away(doors: &'static Doors<'static, { 2 * DOORS }>, place: usize) {
+#[embassy_executor::task(pool_size = DOORS)]
+async fn turn_away(doors: &'static Doors<'static, DOORS>, place: usize) {
     console::turn_away(doors, place).await;
 }
 

@@ -27,7 +27,7 @@ use reply::{Out, Reply};
 use route::{Service, Turn};
 
 /// Bytes for a request's head, and for a small body; and afterwards for a piece of the answer.
-pub const REQUEST_BUFFER: usize = 2048;
+pub const REQUEST_BUFFER: usize = 1536;
 
 /// How long things may take: a connection that brings no request, a request, and a piece of an answer.
 const CONFIG: Config = Config::new(Timeouts {
@@ -40,7 +40,8 @@ const CONFIG: Config = Config::new(Timeouts {
 /// How long a request may take to come, and an answer to leave, unless it is a stream of events.
 const WHOLE: Duration = Duration::from_secs(20);
 
-/// Serves what comes in by one connection and this entrance, and closes it. `buffer` is of [`REQUEST_BUFFER`] bytes.
+/// Serves what comes in by one connection and this entrance, and closes it. `buffer` is of
+/// [`REQUEST_BUFFER`] bytes, or more for longer heads.
 ///
 /// Nothing that comes in makes it fail: a connection that breaks is at its end. Cancelling it drops the
 /// connection.

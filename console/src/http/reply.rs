@@ -14,7 +14,7 @@ use picoserve::time::{Duration, Timer};
 use super::CONFIG;
 use super::route::Turn;
 use crate::access::{Denied, Token};
-use crate::changes::{Refusal, is_secret};
+use crate::changes::{Changes, Refusal, is_secret};
 use crate::history::{POINTS, STEP_SECONDS};
 use crate::json::{Quoted, Text};
 use crate::shell::shown_settings;
@@ -89,7 +89,7 @@ impl Reply {
         status: 400,
         own: Own::None,
         body: Body::Error(Why::Text(
-            "this is no HTTP request, or its head is longer than 2048 bytes",
+            "this is no HTTP request, or its head is too long for this device",
         )),
     };
 
@@ -178,12 +178,14 @@ where
             out.write().await
         }
         Turn::Change(mut buffer, length) => {
-            let given = buffer.get(..length).unwrap_or_default();
-            let changed = console.change(|changes| changes.add_json(given)).await;
-            // There may have been a secret in it.
-            buffer.fill(0);
-            drop(buffer);
-            match changed {
+            // The board may want this memory to store them with.
+            let take = move |changes: &mut Changes| {
+                let taken = changes.add_json(buffer.get(..length).unwrap_or_default());
+                // There may have been a secret in it.
+                buffer.fill(0);
+                taken
+            };
+            match console.change(take).await {
                 Ok(restarts) => stored(console, restarts, out).await,
                 Err(refusal) => {
                     json(console, 400, out);

@@ -4,11 +4,16 @@ use core::cell::Cell;
 
 use embassy_futures::select::{Either, select};
 use embassy_net::Stack;
-use embassy_net::tcp::TcpSocket;
+use embassy_net::tcp::{State, TcpSocket};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::watch::{DynReceiver, Watch};
+use embassy_time::{Duration, with_timeout};
 use monster_console::Entrance;
 
+use super::PORTS;
+
+/// How long it may take from a knock until somebody comes in.
+const KNOCK: Duration = Duration::from_secs(1);
 /// How many may listen, or wait to.
 const LISTENERS: usize = 16;
 
@@ -42,8 +47,20 @@ impl<'a> Door<'a> {
         self.entrance
     }
 
-    pub(super) fn port(&self) -> u16 {
-        self.port
+    /// Waits for a visitor, but not for longer than until `leave`. Returns whether there is one.
+    pub(super) async fn accept(
+        &self,
+        socket: &mut TcpSocket<'_>,
+        leave: impl Future<Output = ()>,
+    ) -> bool {
+        match select(socket.accept(self.port), leave).await {
+            Either::First(accepted) => accepted.is_ok(),
+            // Whoever is at the door just now is let in.
+            Either::Second(()) => {
+                socket.state() != State::Listen
+                    && with_timeout(KNOCK, socket.wait_write_ready()).await.is_ok()
+            }
+        }
     }
 
     /// Whether somebody should listen there, and nobody does.
@@ -52,10 +69,13 @@ impl<'a> Door<'a> {
     }
 }
 
-/// All doors of a console. A socket listens at one port of one network, so those who are free are
-/// spread over the doors, as evenly as may be.
+/// All doors of a console. A socket listens at one port of one network, and there is no queue: as many
+/// can come at once as listen. So those who are free listen where somebody came last, but for one at
+/// each of the other doors.
 pub struct Doors<'a, const N: usize> {
     doors: [Door<'a>; N],
+    /// Where somebody came last.
+    busiest: Cell<usize>,
     /// Somebody came, went, or a door was opened or closed.
     changed: Watch<NoopRawMutex, (), LISTENERS>,
 }
@@ -63,11 +83,32 @@ pub struct Doors<'a, const N: usize> {
 /// How somebody hears that doors are not as they were.
 pub(super) type News<'a> = DynReceiver<'a, ()>;
 
+impl<'a> Doors<'a, { PORTS.len() }> {
+    /// Those at the [`PORTS`] of the network that is joined.
+    pub fn of(network: Stack<'a>) -> Self {
+        Doors::new(PORTS.map(|port| Door::new(network, port, Entrance::Network)))
+    }
+}
+
+impl<'a> Doors<'a, { 2 * PORTS.len() }> {
+    /// Those at the [`PORTS`] of the network that is joined, and of the access point's own.
+    pub fn with_access_point(network: Stack<'a>, own: Stack<'a>) -> Self {
+        let [first, second] = PORTS;
+        Doors::new([
+            Door::new(network, first, Entrance::Network),
+            Door::new(network, second, Entrance::Network),
+            Door::new(own, first, Entrance::AccessPoint),
+            Door::new(own, second, Entrance::AccessPoint),
+        ])
+    }
+}
+
 impl<'a, const N: usize> Doors<'a, N> {
     /// These doors.
     pub const fn new(doors: [Door<'a>; N]) -> Self {
         Doors {
             doors,
+            busiest: Cell::new(0),
             changed: Watch::new(),
         }
     }
@@ -90,10 +131,27 @@ impl<'a, const N: usize> Doors<'a, N> {
         self.changed.dyn_receiver()
     }
 
-    /// The open door where the fewest listen.
-    pub(super) fn emptiest(&self) -> Option<&Door<'a>> {
-        let open = self.doors.iter().filter(|door| door.is_open.get());
-        open.min_by_key(|door| door.listeners.get())
+    /// The door where somebody more is needed most; none if all are closed.
+    pub(super) fn neediest(&self) -> Option<&Door<'a>> {
+        let busiest = self.busiest();
+        if busiest.is_none_or(Door::is_deserted) {
+            return busiest;
+        }
+        let deserted = self.doors.iter().find(|door| door.is_deserted());
+        deserted.or(busiest)
+    }
+
+    /// The open door where somebody came last; if it is closed, any other.
+    fn busiest(&self) -> Option<&Door<'a>> {
+        let last = self.doors.get(self.busiest.get());
+        let open = |door: &&Door<'_>| door.is_open.get();
+        last.filter(open).or_else(|| self.doors.iter().find(open))
+    }
+
+    /// Somebody came.
+    pub(super) fn came_by(&self, door: &Door<'a>) {
+        let place = self.doors.iter().position(|its| core::ptr::eq(its, door));
+        self.busiest.set(place.unwrap_or_default());
     }
 
     /// Waits at a door for a visitor. Returns whether there is one: if not, this is not the place to
@@ -110,14 +168,22 @@ impl<'a, const N: usize> Doors<'a, N> {
                 news.changed().await;
             }
         };
-        let accepted = select(socket.accept(door.port), moves).await;
-        matches!(accepted, Either::First(Ok(())))
+        let came = door.accept(socket, moves).await;
+        if came {
+            self.came_by(door);
+        }
+        came
     }
 
     /// Whether one of those at this door is needed more elsewhere.
     fn should_move(&self, door: &Door<'a>) -> bool {
         let is_crowded = door.listeners.get() > 1;
-        !door.is_open.get() || (is_crowded && self.doors.iter().any(Door::is_deserted))
+        let busiest = self.busiest();
+        match busiest.is_some_and(|busiest| core::ptr::eq(busiest, door)) {
+            _ if !door.is_open.get() => true,
+            true => is_crowded && self.doors.iter().any(Door::is_deserted),
+            false => is_crowded || busiest.is_some_and(Door::is_deserted),
+        }
     }
 
     fn tell(&self) {

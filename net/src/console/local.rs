@@ -118,10 +118,14 @@ impl Local {
         let Some(console) = self.0 else {
             return Ok(());
         };
+        let mut scratch = console.scratch();
+        let Some(place) = scratch.as_mut().and_then(|bytes| bytes.first_chunk_mut()) else {
+            return Err(failure("somebody else is changing settings; try again"));
+        };
         let changes = console.changes().await;
         let changes = changes.iter().map(|(key, text)| (key, Some(text)));
-        let stored = store.change_settings(changes, monster_store::whole).await;
-        stored.map_err(failure)
+        let stored = store.change_settings_in(place, changes, monster_store::whole);
+        stored.await.map_err(failure)
     }
 
     /// How the trial of other settings stands.

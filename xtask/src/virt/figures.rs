@@ -1,7 +1,7 @@
 //! What the board in QEMU takes: bytes of flash and RAM, time to start, CPU when idle.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -15,6 +15,8 @@ use crate::packages;
 
 /// How large the firmware may be, in bytes: what the machine's linker script gives it.
 const IMAGE: usize = 4 << 20;
+/// How much RAM the console may add, in bytes.
+const CONSOLE_RAM: usize = 48 * 1024;
 /// Who may take how long, from the start of QEMU, in milliseconds.
 const CONNECTED_MS: u128 = 500;
 const HEARTBEAT_MS: u128 = 600;
@@ -25,18 +27,22 @@ const IDLE: Duration = Duration::from_secs(60);
 /// How often a start is measured; the quickest counts, since the others were held up.
 const STARTS: usize = 5;
 const ID: &str = "figures";
+const PASSWORD: &str = "figures-console";
 /// How long anything may take before it is given up.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Measures the firmware, with TLS and without.
+/// Measures the firmware: whole, without TLS, and without the console.
 pub fn print() -> Result<(), Failed> {
     packages::install()?;
     let broker = Broker::start()?;
     let state = root().join("target/virt-figures");
-    super::build_with(" --no-default-features")?;
-    let without = Size::measure(&state, &broker)?;
+    super::build_with(" --no-default-features --features console")?;
+    let without_tls = Size::measure(&state, &broker, true)?;
+    super::build_with(" --no-default-features --features tls")?;
+    let without_console = Size::measure(&state, &broker, false)?;
     super::build()?;
-    let with = Size::measure(&state, &broker)?;
+    let whole = Size::measure(&state, &broker, true)?;
+    let console = whole.ram().saturating_sub(without_console.ram());
 
     let _ = fs::remove_dir_all(&state);
     let mut starts = Vec::new();
@@ -63,8 +69,8 @@ pub fn print() -> Result<(), Failed> {
     drop(machine);
 
     let ram = usize::try_from(RAM_KIB).unwrap_or(0) * 1024;
-    println!("| the board in QEMU | with TLS | without | allowed |");
-    println!("|---|--:|--:|--:|");
+    println!("| the board in QEMU | whole | without TLS | without the console | allowed |");
+    println!("|---|--:|--:|--:|--:|");
     for (what, figure, allowed) in [
         (
             "image in flash",
@@ -80,21 +86,26 @@ pub fn print() -> Result<(), Failed> {
         ("RAM in all", Size::ram, Some(ram)),
     ] {
         let allowed = allowed.map_or_else(String::new, |bytes| bytes.to_string());
-        let (with, without) = (figure(&with), figure(&without));
-        println!("| {what} | {with} bytes | {without} bytes | {allowed} |");
+        let [whole, without_tls, without_console] =
+            [&whole, &without_tls, &without_console].map(figure);
+        println!(
+            "| {what} | {whole} bytes | {without_tls} bytes | {without_console} bytes | {allowed} |"
+        );
     }
+    println!("| RAM that the console adds | {console} bytes | | | {CONSOLE_RAM} |");
     println!(
-        "| start of QEMU to connected and subscribed | {} ms | | {CONNECTED_MS} |",
+        "| start of QEMU to connected and subscribed | {} ms | | | {CONNECTED_MS} |",
         connected.as_millis()
     );
     println!(
-        "| start of QEMU to the first heartbeat | {} ms | | {HEARTBEAT_MS} |",
+        "| start of QEMU to the first heartbeat | {} ms | | | {HEARTBEAT_MS} |",
         heartbeat.as_millis()
     );
-    println!("| idle, of a core | {idle:.3} % | | {IDLE_PERCENT} |\n");
-    let good = [&with, &without]
+    println!("| idle, of a core | {idle:.3} % | | | {IDLE_PERCENT} |\n");
+    let good = [&whole, &without_tls, &without_console]
         .iter()
         .all(|size| size.image <= IMAGE && size.ram() <= ram)
+        && console <= CONSOLE_RAM
         && connected.as_millis() <= CONNECTED_MS
         && heartbeat.as_millis() <= HEARTBEAT_MS
         && idle <= IDLE_PERCENT;
@@ -112,11 +123,14 @@ struct Size {
 }
 
 impl Size {
-    /// That of the firmware that was built last.
-    fn measure(state: &Path, broker: &Broker) -> Result<Self, Failed> {
+    /// That of the firmware that was built last, with a console or without.
+    fn measure(state: &Path, broker: &Broker, has_console: bool) -> Result<Self, Failed> {
         let elf = fs::read(firmware()).map_err(said)?;
         let _ = fs::remove_dir_all(state);
         let (machine, ..) = Machine::start(state, broker)?;
+        if has_console {
+            machine.exercise_console()?;
+        }
         broker.exercise()?;
         let [statics, stack] = machine.memory(state)?;
         Ok(Size {
@@ -139,10 +153,7 @@ struct Broker {
 
 impl Broker {
     fn start() -> Result<Self, Failed> {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .and_then(|listener| listener.local_addr())
-            .map_err(said)?
-            .port();
+        let port = free_port()?;
         // Debian keeps servers where not everybody looks.
         let path = std::env::var("PATH").unwrap_or_default();
         let mut command = Command::new("mosquitto");
@@ -198,6 +209,8 @@ struct Machine {
     process: Guard,
     /// Kept open, so that the firmware can go on writing.
     _output: BufReader<ChildStdout>,
+    /// The port of its console on this computer.
+    console: u16,
 }
 
 impl Machine {
@@ -211,10 +224,14 @@ impl Machine {
             ("id", ID.to_owned()),
             ("wifi.ssid", super::NETWORK.to_owned()),
             ("log.level", "debug".to_owned()),
+            ("console.password", PASSWORD.to_owned()),
             ("time.server", String::new()),
         ];
         let settings = settings.map(|(key, value)| (key.to_owned(), value));
-        let mut command = super::Machine::new(state.to_owned()).prepared(&settings)?;
+        let console = free_port()?;
+        let mut qemu = super::Machine::new(state.to_owned());
+        qemu.console = Some(console);
+        let mut command = qemu.prepared(&settings)?;
         command.stdout(Stdio::piped());
         let started = Instant::now();
         let mut process = Guard::spawn(command)?;
@@ -238,11 +255,51 @@ impl Machine {
                 let machine = Machine {
                     process,
                     _output: output,
+                    console,
                 };
                 return Ok((machine, connected, started.elapsed()));
             }
             seen += &line;
         }
+    }
+
+    /// Makes the console do what takes the most stack.
+    fn exercise_console(&self) -> Result<(), Failed> {
+        let password = format!(r#"{{"password":"{PASSWORD}"}}"#);
+        let head = self.ask("POST /api/login", "", &password, 204)?;
+        let cookie = head.split_once("Set-Cookie: ").map(|(_, rest)| rest);
+        let cookie = cookie.and_then(|rest| rest.split(';').next());
+        let cookie = format!("Cookie: {}\r\n", cookie.unwrap_or_default());
+        for (request, body, status) in [
+            ("GET /", "", 200),
+            ("GET /api/status", "", 200),
+            ("GET /api/settings", "", 200),
+            ("GET /api/history", "", 200),
+            ("POST /api/command", r#"{"command":"toggle"}"#, 200),
+            ("PUT /api/settings", r#"{"mqtt.keep_alive":"x"}"#, 400),
+        ] {
+            self.ask(request, &cookie, body, status)?;
+        }
+        Ok(())
+    }
+
+    /// Asks its console, and returns what comes back.
+    fn ask(&self, request: &str, headers: &str, body: &str, status: u16) -> Result<String, Failed> {
+        let mut socket = TcpStream::connect((Ipv4Addr::LOCALHOST, self.console)).map_err(said)?;
+        socket.set_read_timeout(Some(PATIENCE)).map_err(said)?;
+        let length = body.len();
+        let head = format!(
+            "{request} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n{headers}\r\n"
+        );
+        write!(socket, "{head}{body}").map_err(said)?;
+        let mut answer = Vec::new();
+        socket.read_to_end(&mut answer).map_err(said)?;
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        if !answer.starts_with(&format!("HTTP/1.1 {status} ")) {
+            let said = format!("{request}: not {status}, but {answer}");
+            return Err(Failed::Advice(said));
+        }
+        Ok(answer)
     }
 
     /// The bytes of RAM in statics, and of the deepest stack.
@@ -271,6 +328,12 @@ impl Machine {
         let ticks: f64 = ticks.filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
         Ok(ticks / 100.0)
     }
+}
+
+fn free_port() -> Result<u16, Failed> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+    let address = listener.and_then(|listener| listener.local_addr());
+    Ok(address.map_err(said)?.port())
 }
 
 /// A process that ends with this value.

@@ -7,7 +7,7 @@ use embassy_sync::waitqueue::AtomicWaker;
 use riscv::register::mie;
 
 use super::registers::{PLIC, VIRTIO, VIRTIO_SIZE};
-use super::{clock, virtio};
+use super::{clock, uart, virtio};
 
 const PRIORITY: usize = 0;
 const ENABLE: usize = 0x2000;
@@ -15,16 +15,19 @@ const THRESHOLD: usize = 0x20_0000;
 const CLAIM: usize = 0x20_0004;
 /// The interrupt of the first VIRTIO device; those of the others follow.
 const FIRST: u32 = 1;
+/// That of the UART.
+const UART: u32 = 10;
 
 static WAKERS: [AtomicWaker; virtio::PLACES] = [const { AtomicWaker::new() }; virtio::PLACES];
 
-/// Switches on the interrupts of the clock and of all VIRTIO devices.
+/// Switches on the interrupts of the clock, of the UART and of all VIRTIO devices.
 pub fn init() {
     clock::init();
-    for place in 0..virtio::PLACES {
-        PLIC.write(PRIORITY + 4 * (FIRST as usize + place), 1u32);
+    let devices = ((1u32 << virtio::PLACES) - 1) << FIRST | 1 << UART;
+    for interrupt in (0..u32::BITS).filter(|interrupt| devices & 1 << interrupt != 0) {
+        PLIC.write(PRIORITY + 4 * interrupt as usize, 1u32);
     }
-    PLIC.write(ENABLE, ((1u32 << virtio::PLACES) - 1) << FIRST);
+    PLIC.write(ENABLE, devices);
     PLIC.write(THRESHOLD, 0u32);
     // SAFETY: all handlers are in place: they are linked in, and their state is in statics. Nothing
     // runs in a critical section yet.
@@ -55,6 +58,9 @@ fn machine_external() {
     const ACKNOWLEDGE: usize = 0x64;
     let interrupt: u32 = PLIC.read(CLAIM);
     let place = interrupt.wrapping_sub(FIRST) as usize;
+    if interrupt == UART {
+        uart::interrupt();
+    }
     if let Some(waker) = WAKERS.get(place) {
         let device = place * VIRTIO_SIZE;
         VIRTIO.write(device + ACKNOWLEDGE, VIRTIO.read::<u32>(device + STATUS));
