@@ -1,8 +1,8 @@
 //! What a client may rely on, against brokers that are not ours: `cargo xtask brokers`.
 //!
-//! A scenario is a function of a [`World`]: a broker, and a version of the protocol. It is played on every broker and in
+//! A scenario is a function of a `World`: a broker, and a version of the protocol. It is played on every broker and in
 //! each version that the broker speaks, and says what went otherwise than the standard has it. A broker that is known
-//! to do so is in [`differences`], with the reason: a cell of the table that is not as declared there fails, also one
+//! to do so is in `differences.rs`, with the reason: a cell of the table that is not as declared there fails, also one
 //! that is better.
 //!
 //! `docs/brokers.md` is made of the same lists.
