@@ -15,8 +15,8 @@ use heapless::Vec;
 
 /// The device's address there.
 pub const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 168, 4, 1);
-/// Sockets that [`serve`] needs.
-pub const SOCKETS: usize = 2;
+/// Sockets that [`serve`] needs, and one that every stack has, to ask for names.
+pub const SOCKETS: usize = 3;
 
 /// How many can join. There are as many addresses, so that one is given anew when its time is over.
 pub const LEASES: usize = 8;

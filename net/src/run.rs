@@ -61,6 +61,9 @@ pub trait Board {
     /// The access point opens, or closes: so does what is served there.
     fn set_access_point(&mut self, _up: bool) {}
 
+    /// The network is there, or is not: only then somebody can come by it.
+    fn set_network(&mut self, _there: bool) {}
+
     /// True chance that nobody else has, and that is never the same again: the keys of encrypted
     /// connections are made of it. It is asked once, at the start; `None` if the board has no source
     /// of it, and then there are none.
@@ -283,11 +286,16 @@ async fn run_device<B: Board, F: NorFlash>(
     board: &mut B,
 ) -> ResetReason {
     let mut next_vitals = SystemInstant::now();
+    let mut was_there = true;
     loop {
         if let Some(reason) = carry_out(shared, store, board).await {
             return reason;
         }
         trial::look::<B, F>(shared, store).await;
+        let is_there = shared.has_network();
+        if core::mem::replace(&mut was_there, is_there) != is_there {
+            board.set_network(is_there);
+        }
         shared.local.update(&shared.device.borrow(), now());
         if shared.local.was_portal_used() {
             shared.tell(Input::PortalUsed);

@@ -131,6 +131,9 @@ enum Task {
         #[arg(long, hide = true)]
         inside: Option<String>,
     },
+    /// Set a blank device in QEMU up with a phone's browser, over its access point, with a wrong WiFi
+    /// password and a wrong broker on the way. It needs root, for a network of the phone's own.
+    Portal,
     /// Build the firmware of the ESP32-C3 and its image, and print what they take; fail if it grew.
     Esp32c3(esp32c3::Options),
     /// Flash an ESP32-C3 that is plugged in, and show what it says.
@@ -162,6 +165,7 @@ fn main() -> ExitCode {
         }
         Task::QuickStarts { pages, .. } => quick_starts::quick_starts(&pages).map(drop),
         Task::Homeassistant => homeassistant::homeassistant(),
+        Task::Portal => page::portal(),
         Task::Esp32c3(options) => esp32c3::esp32c3(&options),
         Task::Flash(options) => esp32c3::flash(&options),
         Task::Figures => packages::install().and_then(|()| test::figures()),

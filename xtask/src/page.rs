@@ -5,12 +5,15 @@ use std::path::{Path, PathBuf};
 use crate::command::{Failed, cargo, program, root};
 use crate::console::MONSTER;
 use crate::packages::{self, path_text};
+use crate::virt;
 
 /// Where the page's tests are.
 const TESTS: &str = "console/page/tests";
 
 /// What is gone through there.
 const WALKS: [&str; 3] = ["walk.test.mjs", "trouble.test.mjs", "desk.test.mjs"];
+/// What a phone's browser does on an access point.
+const PORTAL: &str = "portal.mjs";
 /// The browser, what drives it, and Debian's packages that have them.
 const PROGRAMS: [(&str, &str); 3] = [("chromium", "chromium"), ("node", "nodejs"), ("npm", "npm")];
 /// Without it a machine may have no sign of Chinese, and the pictures would show boxes.
@@ -41,7 +44,18 @@ pub fn pictures() -> Result<(), Failed> {
     program("node").args([tests.join("pictures.mjs")]).run()
 }
 
-/// Returns where the tests are.
+/// Sets a blank board in QEMU up with a phone's browser, which has joined its access point.
+pub fn portal() -> Result<(), Failed> {
+    packages::install()?;
+    let tests = install()?;
+    cargo("build --quiet --package xtask").run()?;
+    virt::build()?;
+    cargo("run --quiet --package monster-scenarios --bin portal --")
+        .args([tests.join(PORTAL)])
+        .run()
+}
+
+/// Installs a browser and what drives it; returns where the tests are.
 fn install() -> Result<PathBuf, Failed> {
     packages::install_missing(&PROGRAMS)?;
     if !Path::new(FONT.0).is_file() {

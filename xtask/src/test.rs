@@ -30,6 +30,7 @@ pub fn everything() -> Result<(), Failed> {
     tally.count(BROKERS)?;
     console::console()?;
     tally.passed += page::page()?;
+    page::portal()?;
     tally.passed += quick_starts::quick_starts(&[])?;
     chaos(1, 2)?;
     cargo("run --quiet --release --package monster-sim -- --seed 1 --hours 5000").run()?;

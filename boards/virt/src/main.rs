@@ -272,6 +272,13 @@ impl monster_net::Board for Board {
         }
     }
 
+    #[cfg(feature = "console")]
+    fn set_network(&mut self, there: bool) {
+        if let Some(served) = &self.console {
+            served.doors.set_open(Entrance::Network, there);
+        }
+    }
+
     fn set_led(&mut self, lit: bool) {
         self.bench.set_led(lit);
     }
