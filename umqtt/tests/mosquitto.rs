@@ -114,6 +114,7 @@ fn message(client: &mut Client<'_, TcpTransport, Clock>, clock: Clock) -> (Strin
     }
 }
 
+// 3.1.1: [MQTT-7.0.0-2] [MQTT-7.1.2-1]
 #[test]
 fn the_examples_run_and_end_by_themselves() {
     let broker = Mosquitto::start();
