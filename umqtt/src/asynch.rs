@@ -134,7 +134,7 @@ impl<'b, T: Read + Write, C: Timer> Client<'b, T, C> {
         message: &Publish<'_>,
     ) -> Result<Option<PacketIdentifier>, ClientError<T::Error>> {
         let mut queued = self.session.publish(message);
-        if queued == Err(PublishError::Full) {
+        if let Err(PublishError::Full) = queued {
             self.flush().await?;
             queued = self.session.publish(message);
         }
@@ -157,7 +157,7 @@ impl<'b, T: Read + Write, C: Timer> Client<'b, T, C> {
         length: usize,
     ) -> Result<Option<PacketIdentifier>, ClientError<T::Error>> {
         let mut queued = self.session.publish_stream(message, length);
-        if queued == Err(PublishError::Full) {
+        if let Err(PublishError::Full) = queued {
             self.flush().await?;
             queued = self.session.publish_stream(message, length);
         }
@@ -198,7 +198,7 @@ impl<'b, T: Read + Write, C: Timer> Client<'b, T, C> {
         subscriptions: &[Subscription<'_>],
     ) -> Result<PacketIdentifier, ClientError<T::Error>> {
         let mut queued = self.session.subscribe(subscriptions);
-        if queued == Err(SubscribeError::Full) {
+        if let Err(SubscribeError::Full) = queued {
             self.flush().await?;
             queued = self.session.subscribe(subscriptions);
         }
@@ -217,7 +217,7 @@ impl<'b, T: Read + Write, C: Timer> Client<'b, T, C> {
         filters: &[&str],
     ) -> Result<PacketIdentifier, ClientError<T::Error>> {
         let mut queued = self.session.unsubscribe(filters);
-        if queued == Err(SubscribeError::Full) {
+        if let Err(SubscribeError::Full) = queued {
             self.flush().await?;
             queued = self.session.unsubscribe(filters);
         }

@@ -115,7 +115,7 @@ impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
         message: &Publish<'_>,
     ) -> Result<Option<PacketIdentifier>, ClientError<T::Error>> {
         let mut queued = self.session.publish(message);
-        if queued == Err(PublishError::Full) {
+        if let Err(PublishError::Full) = queued {
             self.flush()?;
             queued = self.session.publish(message);
         }
@@ -135,7 +135,7 @@ impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
         length: usize,
     ) -> Result<Option<PacketIdentifier>, ClientError<T::Error>> {
         let mut queued = self.session.publish_stream(message, length);
-        if queued == Err(PublishError::Full) {
+        if let Err(PublishError::Full) = queued {
             self.flush()?;
             queued = self.session.publish_stream(message, length);
         }
@@ -173,7 +173,7 @@ impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
         subscriptions: &[Subscription<'_>],
     ) -> Result<PacketIdentifier, ClientError<T::Error>> {
         let mut queued = self.session.subscribe(subscriptions);
-        if queued == Err(SubscribeError::Full) {
+        if let Err(SubscribeError::Full) = queued {
             self.flush()?;
             queued = self.session.subscribe(subscriptions);
         }
@@ -189,7 +189,7 @@ impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
         filters: &[&str],
     ) -> Result<PacketIdentifier, ClientError<T::Error>> {
         let mut queued = self.session.unsubscribe(filters);
-        if queued == Err(SubscribeError::Full) {
+        if let Err(SubscribeError::Full) = queued {
             self.flush()?;
             queued = self.session.unsubscribe(filters);
         }

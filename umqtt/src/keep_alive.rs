@@ -123,39 +123,31 @@ impl KeepAlive {
 
     /// What is due now.
     pub fn due(&self, now: Instant) -> Due {
-        if self.deadline().is_none_or(|deadline| deadline > now) {
-            return Due::Nothing;
-        }
-        match self.waits_for {
-            Answer::None => Due::Ping,
-            _ => Due::Dead,
+        match self.patience() {
+            Some(patience) if now.since(self.received) >= patience as u64 => match self.waits_for {
+                Answer::None => Due::Ping,
+                _ => Due::Dead,
+            },
+            _ => Due::Nothing,
         }
     }
 
     /// When something is due next.
     pub fn deadline(&self) -> Option<Instant> {
-        let (since, patience) = self.next()?;
-        let before = since.wrapping_sub(low(self.received)) as i32;
-        let since = self
-            .received
-            .as_millis()
-            .saturating_add_signed(before as i64);
-        Some(Instant::from_millis(since).after(patience as u64))
+        Some(self.received.after(self.patience()? as u64))
     }
 
-    /// Since when how many milliseconds have to pass until something is due.
-    fn next(&self) -> Option<(u32, u32)> {
-        match self.waits_for {
-            Answer::None if self.interval == 0 => None,
-            Answer::None => {
-                let received = low(self.received);
-                let is_sent_earlier = (self.sent.wrapping_sub(received) as i32) < 0;
-                let earlier = if is_sent_earlier { self.sent } else { received };
-                Some((earlier, self.interval))
-            }
-            Answer::Connack => Some((self.asked, self.connack_timeout)),
-            Answer::Any => Some((self.asked, self.ping_timeout)),
-        }
+    /// How many milliseconds after something was received something is due.
+    fn patience(&self) -> Option<u32> {
+        let (since, patience) = match self.waits_for {
+            Answer::None if self.interval == 0 => return None,
+            Answer::None => (self.sent, self.interval),
+            Answer::Connack => (self.asked, self.connack_timeout),
+            Answer::Any => (self.asked, self.ping_timeout),
+        };
+        // Of what was sent and what was received, the earlier counts.
+        let passed = (low(self.received).wrapping_sub(since) as i32).max(0);
+        Some(patience.saturating_sub(passed as u32))
     }
 }
 

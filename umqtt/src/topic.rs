@@ -228,17 +228,25 @@ const fn check_length(bytes: &[u8]) -> Result<(), TopicError> {
     }
 }
 
-/// Whether a filter that begins as a shared subscription is one.
-const fn check_share(bytes: &[u8]) -> Result<(), TopicError> {
-    let mut name = bytes;
+/// What follows `$share/`; `None` if the filter does not begin so.
+pub(crate) const fn strip_share(filter: &[u8]) -> Option<&[u8]> {
+    let mut rest = filter;
     let mut start = SHARE.as_bytes();
     while let [expected, start_tail @ ..] = start {
-        match name {
-            [byte, tail @ ..] if *byte == *expected => name = tail,
-            _ => return Ok(()),
+        match rest {
+            [byte, tail @ ..] if *byte == *expected => rest = tail,
+            _ => return None,
         }
         start = start_tail;
     }
+    Some(rest)
+}
+
+/// Whether a filter that begins as a shared subscription is one.
+const fn check_share(filter: &[u8]) -> Result<(), TopicError> {
+    let Some(name) = strip_share(filter) else {
+        return Ok(());
+    };
     let mut rest = name;
     while let [byte, tail @ ..] = rest {
         if *byte == b'/' {
@@ -264,7 +272,8 @@ const fn scan(bytes: &[u8]) -> Option<bool> {
     #[cfg(target_pointer_width = "64")]
     while let Some((word, tail)) = rest.split_first_chunk() {
         let word = u64::from_ne_bytes(*word);
-        if has_zero(word) || has_zero((word | (EACH * 0x08)) ^ (EACH * b'+' as u64)) {
+        let wildcards = (word | (EACH * 0x08)) ^ (EACH * b'+' as u64);
+        if zeros(word) | zeros(wildcards) != 0 {
             return None;
         }
         above |= word & (EACH * 0x80);
@@ -290,10 +299,10 @@ type Above = u8;
 #[cfg(target_pointer_width = "64")]
 const EACH: u64 = u64::MAX / 0xff;
 
-/// Whether a byte of the word is 0.
+/// Not 0 if a byte of the word is.
 #[cfg(target_pointer_width = "64")]
-const fn has_zero(word: u64) -> bool {
-    word.wrapping_sub(EACH) & !word & (EACH * 0x80) != 0
+const fn zeros(word: u64) -> u64 {
+    word.wrapping_sub(EACH) & !word & (EACH * 0x80)
 }
 
 const fn holds_null(mut bytes: &[u8]) -> bool {

@@ -210,24 +210,21 @@ pub(crate) fn decode_connack(body: &[u8], version: Version) -> Result<Connack, P
 
 #[cfg(feature = "v5")]
 fn decode_connack_5(body: &[u8]) -> Result<Connack, ProtocolError> {
-    let &[flags, code, ref rest @ ..] = body else {
+    // The length of the properties is never left out.
+    let &[flags, ref rest @ ..] = body else {
         return Err(ProtocolError::Length);
     };
+    if rest.len() < 2 {
+        return Err(ProtocolError::Length);
+    }
     if flags > 1 {
         return Err(ProtocolError::Flags(flags));
     }
-    if !allowed::CONNACK.contains(&code) {
-        return Err(ProtocolError::ReturnCode(code));
-    }
-    let mut reader = Reader(rest);
-    let properties = reader.properties(Carrier::CONNACK)?;
-    if !reader.0.is_empty() {
-        return Err(ProtocolError::Length);
-    }
+    let (reason, properties) = Reader(rest).reason(allowed::CONNACK, Carrier::CONNACK)?;
     Ok(Connack {
         session_present: flags == 1,
-        reason: ReasonCode(code),
-        properties: properties.len(),
+        reason,
+        properties,
     })
 }
 

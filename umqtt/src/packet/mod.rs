@@ -354,11 +354,13 @@ impl<'a> Writer<'a> {
             self.length = end;
         }
         #[cfg(not(target_pointer_width = "64"))]
-        for &byte in bytes {
-            self.u8(byte);
+        {
+            for &byte in bytes {
+                self.u8(byte);
+            }
+            // So no sum overflows, however much is counted.
+            self.length = self.length.min(TOO_LONG);
         }
-        // So no sum overflows, however much is counted.
-        self.length = self.length.min(TOO_LONG);
     }
 
     /// A field that tells its length first: UTF-8 strings and binary data (section 1.5). With one of

@@ -1,7 +1,7 @@
 //! Topic aliases (MQTT 5, section 3.3.2.3.4). They end with the connection.
 
 use super::message::Named;
-use crate::packet::ProtocolError;
+use crate::packet::{ProtocolError, Reader, Writer};
 use crate::topic::TopicName;
 
 /// Topic names for which the server has set aliases: a slot of the caller's memory for each, with
@@ -35,7 +35,7 @@ impl<'b> Aliases<'b> {
         self.is_complete = true;
         for alias in 1..=self.maximum {
             if let Some(slot) = self.slot_mut(alias) {
-                store(slot, 0);
+                Writer::new(slot).u16(0);
             }
         }
     }
@@ -60,12 +60,11 @@ impl<'b> Aliases<'b> {
             if TopicName::from_bytes(topic).is_some()
                 && let Some(slot) = self.slot_mut(alias)
             {
-                match slot.get_mut(2..2 + topic.len()) {
-                    Some(to) if topic.len() < TOO_LONG => {
-                        to.copy_from_slice(topic);
-                        store(slot, topic.len());
-                    }
-                    _ => store(slot, TOO_LONG),
+                let fits = 2 + topic.len() <= slot.len() && topic.len() < TOO_LONG;
+                let mut writer = Writer::new(slot);
+                match fits {
+                    true => writer.field(topic),
+                    false => writer.u16(TOO_LONG as u16),
                 }
             }
             return Ok(Named::Here);
@@ -79,8 +78,7 @@ impl<'b> Aliases<'b> {
 
     /// The topic name an alias was resolved to.
     pub fn topic(&self, alias: u16) -> &[u8] {
-        let topic = self.slot(alias).get(2..2 + self.length(alias));
-        topic.unwrap_or_default()
+        Reader(self.slot(alias)).field().unwrap_or_default()
     }
 
     fn length(&self, alias: u16) -> usize {
@@ -104,11 +102,5 @@ impl<'b> Aliases<'b> {
 
     fn size(&self) -> usize {
         self.memory.len() / (self.maximum.max(1) as usize)
-    }
-}
-
-fn store(slot: &mut [u8], length: usize) {
-    if let [high, low, ..] = slot {
-        [*high, *low] = (length as u16).to_be_bytes();
     }
 }

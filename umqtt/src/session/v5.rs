@@ -10,6 +10,7 @@ use crate::packet::publish::Publish;
 use crate::packet::reason::{ReasonCode, allowed};
 use crate::packet::subscribe::Subscription;
 use crate::packet::{ProtocolError, Qos, Writer, first};
+use crate::topic::strip_share;
 
 pub(super) struct V5<'b> {
     pub limits: Limits,
@@ -158,7 +159,7 @@ impl Limits {
 
     /// Whether the server takes such a subscription.
     pub fn check_filter(&self, subscription: &Subscription<'_>) -> Result<(), SubscribeError> {
-        let is_shared = subscription.filter.starts_with("$share/");
+        let is_shared = strip_share(subscription.filter.as_bytes()).is_some();
         if is_shared && !self.shared {
             let reason = ReasonCode::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED;
             return Err(SubscribeError::NotSupported(reason));
