@@ -63,9 +63,37 @@ impl core::fmt::Display for UnknownRecord {
 
 impl core::error::Error for UnknownRecord {}
 
+/// Why what was stored is not used, or not all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreFault {
+    /// It could not be read. It is left as it is, and nothing is stored, until a factory reset.
+    Unreadable,
+    /// A newer Monster wrote it. It is left as it is, and nothing is stored, until settings are set
+    /// anew.
+    Newer,
+    /// It made no sense, and is gone.
+    Lost,
+    /// The settings among it are not allowed, and not used.
+    Settings,
+}
+
+impl StoreFault {
+    /// The word for it in diagnostics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            StoreFault::Unreadable => "unreadable",
+            StoreFault::Newer => "newer",
+            StoreFault::Lost => "lost",
+            StoreFault::Settings => "settings",
+        }
+    }
+}
+
 /// What was stored before this start.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
+    /// What is wrong with the store, for diagnostics.
+    pub fault: Option<StoreFault>,
     pub(crate) switch: Option<bool>,
     pub(crate) executed: Executed,
 }

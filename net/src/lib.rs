@@ -37,4 +37,4 @@ pub use connection::{Buffers, PAYLOAD_MAX};
 pub use log::Log;
 pub use radio::{Credentials, JoinError, Radio, Reason};
 pub use run::{Board, run};
-pub use start::{CHANCE, Chance, Found, start};
+pub use start::{CHANCE, Chance, Found, open_store, start};

@@ -1,10 +1,12 @@
 //! What a device starts with: what is stored, and what its chip tells of itself.
 
 use core::fmt;
+use core::ops::Range;
 
 use embedded_storage_async::nor_flash::NorFlash;
 use monster::device::{ResetReason, Start};
 use monster::identity::DeviceId;
+use monster::memory::StoreFault;
 use monster::settings::Settings;
 use monster::settings::value::LogLevel;
 use monster_store::Store;
@@ -49,6 +51,19 @@ impl Chance {
     }
 }
 
+/// Opens a board's store. If it cannot be, that is said, and the device runs with its defaults: what is
+/// in the flash stays as it is, and nothing is stored, until a factory reset.
+pub async fn open_store<B: Board, F: NorFlash>(flash: Option<F>, region: Range<u32>) -> Store<F> {
+    let (store, error) = Store::open_in_any_case(flash, region).await;
+    if let Some(error) = error {
+        B::log(
+            LogLevel::Error,
+            format_args!("the store cannot be opened: {error}"),
+        );
+    }
+    store
+}
+
 /// Takes what is stored, counts this start, and says both in the log. What cannot be read is said
 /// too, and is as if it had never been stored: the device starts all the same.
 pub async fn start<B: Board, F: NorFlash>(store: &mut Store<F>, found: Found) -> Start {
@@ -58,19 +73,22 @@ pub async fn start<B: Board, F: NorFlash>(store: &mut Store<F>, found: Found) ->
             "what was stored could not be read; it is gone"
         ));
     }
+    let mut fault = store.fault();
     let settings = store.settings().await.unwrap_or_else(|error| {
         warn(format_args!("the settings are not used: {error}"));
+        fault = fault.or(Some(StoreFault::Settings));
         Settings::default()
     });
     let id = settings.id.clone();
     let id = id.unwrap_or_else(|| DeviceId::from_unique_id(found.address));
-    let memory = store
+    let mut memory = store
         .memory(|key| warn(format_args!("the stored record {key} is left out")))
         .await
         .unwrap_or_else(|error| {
             warn(format_args!("nothing is remembered: {error}"));
             Default::default()
         });
+    memory.fault = fault;
     let starts = store
         .count_start(found.reset)
         .await

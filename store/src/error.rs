@@ -15,6 +15,8 @@ pub enum StoreError<E> {
         /// The version of its schema.
         version: u8,
     },
+    /// It could not be read when the device started: it is left as it is, and nothing is stored.
+    Unreadable,
     /// It is not 2 to [`BLOCKS_MAX`](crate::BLOCKS_MAX) whole erase blocks of the flash.
     Region,
     /// There is no room left.
@@ -44,6 +46,10 @@ impl<E: fmt::Debug> fmt::Display for StoreError<E> {
                 "what is stored is of a newer Monster (version {version}; this one knows {}); it is \
                  left as it is until settings are set anew",
                 crate::SCHEMA
+            ),
+            StoreError::Unreadable => f.write_str(
+                "what is stored could not be read when the device started; it is left as it is, and \
+                 nothing is stored, until a factory reset",
             ),
             StoreError::Region => write!(
                 f,

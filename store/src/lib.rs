@@ -39,7 +39,7 @@ use core::ops::Range;
 
 use embedded_storage_async::nor_flash::NorFlash;
 use monster::device::ResetReason;
-use monster::memory::{Memory, Record};
+use monster::memory::{Memory, Record, StoreFault};
 use monster::settings::{SettingError, Settings};
 use sequential_storage::cache::Cache;
 use sequential_storage::cache::key_pointers::ArrayKeyPointers;
@@ -89,8 +89,17 @@ pub struct Store<F: NorFlash> {
     map: Option<Map<F>>,
     buffer: [u8; BUFFER],
     was_damaged: bool,
-    /// The schema, if a newer Monster wrote what is in the flash.
-    newer: Option<u8>,
+    /// Why nothing in it is read or written.
+    locked: Option<Lock>,
+}
+
+/// Why nothing in a store is read or written.
+#[derive(Clone, Copy)]
+enum Lock {
+    /// A Monster with this schema wrote it.
+    Newer(u8),
+    /// It could not be read.
+    Unreadable,
 }
 
 /// How often a device has started.
@@ -109,6 +118,15 @@ impl<F: NorFlash> Store<F> {
     /// Whether something else was in the flash, or nothing that could be read: it is gone now.
     pub fn was_damaged(&self) -> bool {
         self.was_damaged
+    }
+
+    /// What is wrong with it, for the device to tell in its diagnostics.
+    pub fn fault(&self) -> Option<StoreFault> {
+        match self.locked {
+            Some(Lock::Newer(_)) => Some(StoreFault::Newer),
+            Some(Lock::Unreadable) => Some(StoreFault::Unreadable),
+            None => self.was_damaged.then_some(StoreFault::Lost),
+        }
     }
 
     /// The stored settings; the defaults if none are.
@@ -213,7 +231,9 @@ impl<F: NorFlash> Store<F> {
         check: impl FnOnce(Pairs<'_>) -> Result<(), SettingError>,
     ) -> Result<(), SettingsError<F::Error>> {
         check(settings.pairs())?;
-        self.begin_anew().await?;
+        if let Some(Lock::Newer(_)) = self.locked {
+            self.begin_anew().await?;
+        }
         Ok(self.write(KEY_SETTINGS, settings.bytes()).await?)
     }
 
@@ -225,7 +245,7 @@ impl<F: NorFlash> Store<F> {
         &mut self,
         mut damaged: impl FnMut(u8),
     ) -> Result<Memory, StoreError<F::Error>> {
-        let map = known(&mut self.map, self.newer)?;
+        let map = known(&mut self.map, self.locked)?;
         // A key is there once for every time it was stored, the newest last. So one pass finds
         // where the newest are, and another takes them.
         let mut newest = [None; 1 + u8::MAX as usize];
@@ -289,12 +309,12 @@ impl<F: NorFlash> Store<F> {
     }
 
     async fn read(&mut self, key: Key) -> Result<Option<&[u8]>, StoreError<F::Error>> {
-        let map = known(&mut self.map, self.newer)?;
+        let map = known(&mut self.map, self.locked)?;
         Ok(map.fetch_item(&mut self.buffer, &key).await?)
     }
 
     async fn write(&mut self, key: Key, bytes: &[u8]) -> Result<(), StoreError<F::Error>> {
-        let map = known(&mut self.map, self.newer)?;
+        let map = known(&mut self.map, self.locked)?;
         Ok(map.store_item(&mut self.buffer, &key, &bytes).await?)
     }
 
@@ -310,11 +330,12 @@ impl<F: NorFlash> Store<F> {
 /// The map, if what is in it is known.
 fn known<F: NorFlash>(
     map: &mut Option<Map<F>>,
-    newer: Option<u8>,
+    locked: Option<Lock>,
 ) -> Result<&mut Map<F>, StoreError<F::Error>> {
-    match newer {
+    match locked {
         None => map.as_mut().ok_or(StoreError::Damaged),
-        Some(version) => Err(StoreError::Newer { version }),
+        Some(Lock::Newer(version)) => Err(StoreError::Newer { version }),
+        Some(Lock::Unreadable) => Err(StoreError::Unreadable),
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Mock<const BLOCK: usize> {
     pub operations: u32,
     /// How often each block has been erased.
     pub erased: Vec<u32>,
+    /// Nothing can be read.
+    pub is_deaf: bool,
 }
 
 /// There is no power.
@@ -35,6 +37,7 @@ impl<const BLOCK: usize> Mock<BLOCK> {
             power: None,
             operations: 0,
             erased: vec![0; blocks],
+            is_deaf: false,
         }
     }
 
@@ -85,6 +88,9 @@ impl<const BLOCK: usize> ReadNorFlash for Mock<BLOCK> {
     const READ_SIZE: usize = 1;
 
     async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), NoPower> {
+        if self.is_deaf {
+            return Err(NoPower);
+        }
         let offset = offset as usize;
         bytes.copy_from_slice(&self.bytes[offset..offset + bytes.len()]);
         Ok(())

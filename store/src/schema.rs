@@ -19,7 +19,7 @@ use embedded_storage_async::nor_flash::NorFlash;
 use crate::SETTINGS_MAX;
 use crate::error::{SettingsError, StoreError};
 use crate::settings::{Pairs, Written};
-use crate::{BLOCKS_MAX, BUFFER, KEY_RESET, KEY_SCHEMA, KEY_SETTINGS, Store, map};
+use crate::{BLOCKS_MAX, BUFFER, KEY_RESET, KEY_SCHEMA, KEY_SETTINGS, Lock, Store, map};
 
 /// The version of what is stored.
 pub const SCHEMA: u8 = 2;
@@ -32,61 +32,91 @@ impl<F: NorFlash> Store<F> {
     /// # Errors
     /// [`StoreError::Region`] if the bytes are no such blocks; those of the flash.
     pub async fn open(flash: F, region: Range<u32>) -> Result<Self, StoreError<F::Error>> {
-        let blocks = region.end.saturating_sub(region.start) as usize / F::ERASE_SIZE;
-        if blocks > BLOCKS_MAX || region.end as usize > flash.capacity() {
-            return Err(StoreError::Region);
+        match Store::open_in_any_case(Some(flash), region).await {
+            (store, None) => Ok(store),
+            (_, Some(error)) => Err(error),
         }
+    }
+
+    /// The same for a device that starts whatever is wrong with its flash: with the store comes why it
+    /// could not be opened, if it could not, or [`StoreError::Region`] if there is no flash. Then
+    /// nothing can be read or kept ([`StoreError::Unreadable`]), and what is in the flash stays as it
+    /// is, until a [factory reset](Self::factory_reset), or until it can be read at another start.
+    pub async fn open_in_any_case(
+        flash: Option<F>,
+        region: Range<u32>,
+    ) -> (Self, Option<StoreError<F::Error>>) {
         let mut store = Store {
-            map: Some(map(flash, region)?),
+            map: None,
             buffer: [0; BUFFER],
             was_damaged: false,
-            newer: None,
+            locked: None,
         };
-        match store.schema().await {
-            Ok(Some(version @ 1..SCHEMA)) => store.migrate(version).await?,
+        let error = store.set_up(flash, region).await.err();
+        if error.is_some() {
+            store.locked = Some(Lock::Unreadable);
+        }
+        (store, error)
+    }
+
+    async fn set_up(
+        &mut self,
+        flash: Option<F>,
+        region: Range<u32>,
+    ) -> Result<(), StoreError<F::Error>> {
+        let blocks = region.end.saturating_sub(region.start) as usize / F::ERASE_SIZE;
+        let flash = flash
+            .filter(|flash| blocks <= BLOCKS_MAX && region.end as usize <= flash.capacity())
+            .ok_or(StoreError::Region)?;
+        self.map = Some(map(flash, region)?);
+        match self.schema().await {
+            Ok(Some(version @ 1..SCHEMA)) => self.migrate(version).await?,
             Ok(Some(SCHEMA)) => {}
             Ok(Some(version @ 3..)) => {
-                store.newer = Some(version);
-                return Ok(store);
+                self.locked = Some(Lock::Newer(version));
+                return Ok(());
             }
             // Nothing in it is ours, or can be read.
             Ok(Some(0) | None) | Err(StoreError::Damaged) => {
-                if !store.is_blank().await? {
-                    store.was_damaged = true;
-                    store.erase().await?;
+                if !self.is_blank().await? {
+                    self.was_damaged = true;
+                    self.erase().await?;
                 }
-                store.write(KEY_SCHEMA, &[SCHEMA]).await?;
+                self.write(KEY_SCHEMA, &[SCHEMA]).await?;
             }
             Err(error) => return Err(error),
         }
-        if store
-            .read(KEY_RESET)
-            .await?
-            .is_some_and(|it| !it.is_empty())
-        {
-            store.finish_reset().await?;
+        let reset = self.read(KEY_RESET).await?;
+        if reset.is_some_and(|it| !it.is_empty()) {
+            self.finish_reset().await?;
         }
-        Ok(store)
+        Ok(())
     }
 
     /// The version of what is stored, if a newer Monster wrote it. Then nothing can be read, and
     /// nothing but settings be kept: with those a new store begins, and what was there is gone.
     pub fn newer(&self) -> Option<u8> {
-        self.newer
+        match self.locked {
+            Some(Lock::Newer(version)) => Some(version),
+            Some(Lock::Unreadable) | None => None,
+        }
     }
 
-    /// Makes room for settings in the place of what a newer Monster wrote.
+    /// Makes an empty store in the place of what is not read.
     pub(crate) async fn begin_anew(&mut self) -> Result<(), StoreError<F::Error>> {
-        if self.newer.is_some() {
+        if let Some(lock) = self.locked {
             self.erase().await?;
-            self.newer = None;
-            self.write(KEY_SCHEMA, &[SCHEMA]).await?;
+            self.locked = None;
+            let begun = self.write(KEY_SCHEMA, &[SCHEMA]).await;
+            // What cannot be written either stays as unreadable as it was.
+            self.locked = begun.is_err().then_some(lock);
+            begun?;
         }
         Ok(())
     }
 
     async fn erase(&mut self) -> Result<(), StoreError<F::Error>> {
-        let mut old = self.map.take().ok_or(StoreError::Damaged)?;
+        let mut old = self.map.take().ok_or(StoreError::Region)?;
         let erased = old.erase_all().await;
         // What it has found out about the flash is not so any more.
         let region = old.flash_range();
@@ -148,7 +178,7 @@ impl<F: NorFlash> Store<F> {
 #[cfg(test)]
 mod tests {
     use monster::device::ResetReason;
-    use monster::memory::Record;
+    use monster::memory::{Record, StoreFault};
 
     use super::*;
     use crate::file::block_on;
@@ -260,6 +290,7 @@ mod tests {
         for _ in 0..3 {
             let mut store = open(&mut flash);
             assert_eq!(store.newer(), Some(9));
+            assert_eq!(store.fault(), Some(StoreFault::Newer));
             assert!(!store.was_damaged());
             assert_eq!(block_on(store.settings()), Err(SettingsError::Store(newer)));
             assert_eq!(block_on(store.memory(|_| ())).err(), Some(newer));
@@ -313,6 +344,64 @@ mod tests {
             };
             assert_eq!(user, if changed.is_ok() { "ann" } else { "" });
         }
+    }
+
+    #[test]
+    fn a_store_that_cannot_be_read_is_left_as_it_is_until_a_factory_reset() {
+        let mut flash = of_schema_1();
+        open(&mut flash);
+        let before = flash.bytes.clone();
+        let end = before.len() as u32;
+        flash.is_deaf = true;
+        for _ in 0..2 {
+            let (mut store, error) = block_on(Store::open_in_any_case(Some(&mut flash), 0..end));
+            assert_eq!(error, Some(StoreError::Flash(NoPower)));
+            assert_eq!(store.fault(), Some(StoreFault::Unreadable));
+            let unreadable = StoreError::Unreadable;
+            let settings = block_on(store.settings());
+            assert_eq!(settings, Err(SettingsError::Store(unreadable)));
+            let changed = block_on(store.change_settings([("id", Some("a"))], crate::whole));
+            assert_eq!(changed, Err(SettingsError::Store(unreadable)));
+            let saved = block_on(store.save_settings([("id", "a")]));
+            assert_eq!(saved, Err(SettingsError::Store(unreadable)));
+            assert_eq!(
+                block_on(store.save_blob(Name::Session, &[1])),
+                Err(unreadable)
+            );
+            assert_eq!(block_on(store.session(&mut [0; 4096])), None);
+            let counted = block_on(store.count_start(ResetReason::PowerOn));
+            assert_eq!(counted, Err(unreadable));
+            assert_eq!(
+                block_on(store.device_secret(|| Some([1; 32]))),
+                Err(unreadable)
+            );
+        }
+        assert_eq!(flash.bytes, before);
+        // It can be read again: all of it is there.
+        flash.is_deaf = false;
+        let user = block_on(open(&mut flash).settings()).unwrap().broker.user;
+        assert_eq!(user.as_str(), "ann");
+        // Or somebody has it forgotten, and it works from then on.
+        flash.is_deaf = true;
+        let (mut store, _) = block_on(Store::open_in_any_case(Some(&mut flash), 0..end));
+        assert!(block_on(store.factory_reset()).is_err());
+        store.map.as_mut().unwrap().flash().is_deaf = false;
+        block_on(store.factory_reset()).unwrap();
+        assert_eq!(store.fault(), None);
+        block_on(store.save_settings([("broker.user", "bob")])).unwrap();
+        let user = block_on(open(&mut flash).settings()).unwrap().broker.user;
+        assert_eq!(user.as_str(), "bob");
+    }
+
+    #[test]
+    fn a_device_without_flash_runs_and_keeps_nothing() {
+        let missing = Store::<&mut Mock<BLOCK>>::open_in_any_case(None, 0..0);
+        let (mut store, error) = block_on(missing);
+        assert_eq!(error, Some(StoreError::Region));
+        assert_eq!(store.fault(), Some(StoreFault::Unreadable));
+        let counted = block_on(store.count_start(ResetReason::PowerOn));
+        assert_eq!(counted, Err(StoreError::Unreadable));
+        assert_eq!(block_on(store.factory_reset()), Err(StoreError::Region));
     }
 
     #[test]

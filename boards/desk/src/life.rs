@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use monster::identity::DeviceId;
+use monster::memory::StoreFault;
 use monster::settings::value::ClimateKind;
 use monster::settings::{BrokerUrl, Secret, Settings};
 use monster_store::file::block_on;
@@ -45,6 +46,8 @@ pub struct Life {
     pub wiring: Wiring,
     pub id: DeviceId,
     pub endpoint: Endpoint,
+    /// What is wrong with the stored settings.
+    pub fault: Option<StoreFault>,
 }
 
 /// The pins, and what they were opened with.
@@ -61,7 +64,9 @@ impl Desk {
     /// # Errors
     /// What is wrong all the same.
     pub fn start(&mut self, before: Option<Wired>) -> Result<(Life, Wired), Failure> {
+        let mut fault = None;
         let stored = store::settings_of(&mut self.store).unwrap_or_else(|why| {
+            fault = Some(StoreFault::Settings);
             self.warn(format_args!("the stored settings are not used: {why}"));
             Vec::new()
         });
@@ -69,15 +74,17 @@ impl Desk {
             let wired = Wired::open(&life, before)?;
             Ok((life, wired))
         });
-        let (life, wired) = match with {
+        let (mut life, wired) = match with {
             Err(failure) if !stored.is_empty() => {
                 let life = self.life(&[])?;
                 let wired = Wired::open(&life, None)?;
+                fault = Some(StoreFault::Settings);
                 self.warn(format_args!("the stored settings are not used: {failure}"));
                 (life, wired)
             }
             result => result?,
         };
+        life.fault = fault;
         self.console = self.console.at_level(life.settings.log.level);
         Ok((life, wired))
     }
@@ -112,6 +119,7 @@ impl Desk {
             wiring,
             id,
             endpoint,
+            fault: None,
         })
     }
 

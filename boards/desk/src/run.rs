@@ -158,10 +158,11 @@ impl World {
 fn start(desk: &mut Desk, life: &Life, reset: ResetReason, button_pressed: bool) -> Start {
     let (store, warnings) = (&mut desk.store, &mut desk.warnings);
     let damaged = |key| warnings.push(format!("the stored record {key} is left out"));
-    let memory = block_on(store.memory(damaged)).unwrap_or_else(|error| {
+    let mut memory = block_on(store.memory(damaged)).unwrap_or_else(|error| {
         warnings.push(format!("nothing is remembered: {error}"));
         Memory::default()
     });
+    memory.fault = store.fault().or(life.fault);
     let starts = block_on(store.count_start(reset)).unwrap_or_else(|error| {
         warnings.push(format!("this start is not counted: {error}"));
         Starts::default()

@@ -85,14 +85,13 @@ async fn main(spawner: Spawner) {
     let seed = chance.as_ref().map_or(0, |chance| chance.seed);
     let mut address = [0; 6];
     address.copy_from_slice(efuse::base_mac_address().as_bytes());
-    let Some(partition) = Partition::store(p.FLASH) else {
-        panic!("the partition table has no partition `store`");
-    };
-    let range = partition.range();
-    let store = match Store::open(partition, range).await {
-        Ok(store) => STORE.init(store),
-        Err(error) => panic!("{error}"),
-    };
+    let partition = Partition::store(p.FLASH);
+    if partition.is_none() {
+        let why = format_args!("the partition table has no partition `store`");
+        log::line(LogLevel::Error, why);
+    }
+    let range = partition.as_ref().map_or(0..0, Partition::range);
+    let store = STORE.init(monster_net::open_store::<Board, _>(partition, range).await);
     let mut pins = Pins::new([
         (0, p.GPIO0.degrade()),
         (1, p.GPIO1.degrade()),

@@ -117,10 +117,8 @@ async fn board(spawner: Spawner, given: Given) {
     let chance = given.chance;
     let seed = chance.as_ref().map_or(0, |chance| chance.seed);
     let flash = Flash::take().expect("it is taken once");
-    let store = match Store::open(flash, flash::STORE).await {
-        Ok(store) => STORE.init(store),
-        Err(error) => panic!("{error}"),
-    };
+    let store = monster_net::open_store::<Board, _>(Some(flash), flash::STORE).await;
+    let store = STORE.init(store);
     let found = Found {
         address: nic.mac(),
         reset,

@@ -36,7 +36,7 @@ use crate::identity::DeviceId;
 use crate::led::Identify;
 use crate::link::Link;
 use crate::log::Lines;
-use crate::memory::{CommandId, Executed, Record};
+use crate::memory::{CommandId, Executed, Record, StoreFault};
 use crate::news::News;
 use crate::random::Random;
 use crate::settings::Settings;
@@ -116,6 +116,7 @@ pub struct Device<'b> {
     boot: Instant,
     reset: ResetReason,
     boots: u32,
+    store_fault: Option<StoreFault>,
     counters: Counters,
     vitals: Vitals,
     ip: Option<IpAddr>,
@@ -241,6 +242,7 @@ impl<'b> Device<'b> {
             boot: now,
             reset: start.reset,
             boots: start.boots,
+            store_fault: start.memory.fault,
             counters: Counters::default(),
             vitals: Vitals::default(),
             ip: None,

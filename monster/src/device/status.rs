@@ -147,6 +147,7 @@ impl Device<'_> {
             reset: self.reset,
             boots: self.boots,
             counters: self.counters,
+            store: self.store_fault,
             ping: self.session.round_trip(),
             vitals: self.vitals,
             ip: self.ip,

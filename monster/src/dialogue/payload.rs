@@ -8,7 +8,7 @@ use heapless::String;
 use crate::button::ButtonEvent;
 use crate::climate::Outcome;
 use crate::device::{ResetReason, Vitals};
-use crate::memory::CommandId;
+use crate::memory::{CommandId, StoreFault};
 
 /// The longest payload, in bytes.
 pub(crate) const PAYLOAD_MAX: usize = 384;
@@ -108,6 +108,8 @@ pub struct Diagnostics {
     pub counters: Counters,
     /// Milliseconds that the last PINGREQ took.
     pub ping: Option<u32>,
+    /// What is wrong with its store.
+    pub store: Option<StoreFault>,
     /// What its board knows.
     pub vitals: Vitals,
     /// The address it last had towards the broker.
@@ -130,6 +132,9 @@ impl Diagnostics {
             self.reset.as_str(),
             self.boots
         );
+        if let Some(fault) = self.store {
+            let _ = write!(out, r#","store":"{}""#, fault.as_str());
+        }
         if let Some(ping) = self.ping {
             let _ = write!(out, r#","ping_ms":{ping}"#);
         }
@@ -198,6 +203,7 @@ mod tests {
                 rejected: u32::MAX,
                 retained_ignored: u32::MAX,
             },
+            store: Some(StoreFault::Unreadable),
             ping: Some(u32::MAX),
             vitals: Vitals {
                 free: Some(u32::MAX),
@@ -207,7 +213,9 @@ mod tests {
         };
         let payload = diagnostics.payload();
         assert!(payload.ends_with("\"}"), "{payload}");
+        assert!(payload.contains(r#""store":"unreadable""#));
         let without = Diagnostics {
+            store: None,
             ping: None,
             vitals: Vitals::default(),
             ip: None,

@@ -118,6 +118,7 @@ fn stored_settings_that_the_device_cannot_start_with_are_not_used_and_can_be_men
     let life = start(&mut desk);
     assert!(life.settings.structured.enabled);
     assert_eq!(life.settings.mqtt.keep_alive.seconds(), 60);
+    assert_eq!(life.fault, Some(StoreFault::Settings));
     let [warning] = desk.warnings.as_slice() else {
         panic!("{:?}", desk.warnings)
     };
@@ -127,7 +128,9 @@ fn stored_settings_that_the_device_cannot_start_with_are_not_used_and_can_be_men
     );
     desk.change_settings([("structured.enabled", None)])
         .unwrap();
-    assert_eq!(start(&mut desk).settings.mqtt.keep_alive.seconds(), 20);
+    let life = start(&mut desk);
+    assert_eq!(life.settings.mqtt.keep_alive.seconds(), 20);
+    assert_eq!(life.fault, None);
 }
 
 #[test]
