@@ -102,6 +102,10 @@ table! {
         sixteen_ids_are_remembered_over_a_power_cut,
         a_message_delivered_twice_is_executed_once,
         the_state_of_the_switch_is_restored_when_the_settings_say_so;
+    kept:
+        what_is_not_acknowledged_before_a_restart_comes_again_after_it,
+        a_command_waits_for_a_device_without_power_and_is_executed_once,
+        a_command_that_comes_during_a_restart_is_executed_once;
     version5:
         the_dialogue_in_mqtt_5_is_the_same,
         a_response_topic_is_answered_with_its_correlation_data;

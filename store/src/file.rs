@@ -22,7 +22,7 @@ const COPIES: usize = 10;
 /// It is read once, when it is opened: one process at a time may write to it.
 #[derive(Debug)]
 pub struct FileFlash<const BLOCK: usize = 4096> {
-    /// `None` for a copy.
+    /// `None` for one that is in memory alone.
     file: Option<File>,
     bytes: Vec<u8>,
 }
@@ -50,6 +50,14 @@ impl<const BLOCK: usize> FileFlash<BLOCK> {
             file: Some(file),
             bytes,
         })
+    }
+
+    /// A flash that is nowhere but in memory, erased.
+    pub fn in_memory(capacity: u32) -> Self {
+        FileFlash {
+            file: None,
+            bytes: vec![ERASED; capacity as usize],
+        }
     }
 
     /// A copy of the flash in the file, which may be another process's: what is written to it is

@@ -20,6 +20,7 @@ mod size;
 mod test;
 mod toolchain;
 mod virt;
+mod wear;
 
 use std::process::ExitCode;
 
@@ -80,6 +81,9 @@ enum Task {
         #[arg(long, default_value_t = 2)]
         minutes: u64,
     },
+    /// Play a year of use into the store, and print how often each sector of its flash is erased; fail
+    /// if that is more than docs/store.md says.
+    Wear,
     /// Measure the time from a command to its reply against a raw socket through the same broker,
     /// and the CPU an idle device takes.
     Figures,
@@ -168,6 +172,7 @@ fn main() -> ExitCode {
         Task::Portal => page::portal(),
         Task::Esp32c3(options) => esp32c3::esp32c3(&options),
         Task::Flash(options) => esp32c3::flash(&options),
+        Task::Wear => wear::wear(),
         Task::Figures => packages::install().and_then(|()| test::figures()),
     };
     match result {

@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::command::{Failed, cargo, program};
 use crate::{
     bench, conformance, console, esp32c3, fuzz, lint, no_panic, packages, page, published,
-    quick_starts, readme, size, virt,
+    quick_starts, readme, size, virt, wear,
 };
 
 /// Installs what is missing and runs everything.
@@ -80,6 +80,7 @@ fn build_for_scenarios() -> Result<(), Failed> {
 
 /// Figures that are gated: each command prints what it measured, and fails where it is not enough.
 pub fn figures() -> Result<(), Failed> {
+    wear::wear()?;
     cargo("build --release --package monster-desk").run()?;
     // On one processor: what a wake-up from one to another takes would hide the difference.
     let latency = "-c 0 cargo run --quiet --release --package monster-scenarios --bin latency";

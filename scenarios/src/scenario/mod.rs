@@ -3,6 +3,7 @@
 pub mod classic;
 pub mod dialogue;
 pub mod home_assistant;
+pub mod kept;
 pub mod once;
 pub mod outages;
 pub mod settings;
