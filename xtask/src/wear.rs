@@ -93,7 +93,6 @@ fn play<const SECTOR: usize>(sectors: usize, minute: fn(&mut Device<'_>, u32)) -
     for number in 0..MINUTES {
         minute(&mut device, number);
     }
-    drop(store);
     flash.erased.into_iter().max().unwrap_or(0)
 }
 
