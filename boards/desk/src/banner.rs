@@ -102,11 +102,12 @@ pub struct Address<'a> {
 impl fmt::Display for Address<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Address { link, password } = self;
-        write!(f, "{STRONG}{link}{STRONG:#}{FAINT}  (opens it once")?;
+        // A line of its own: both would not fit a terminal.
+        write!(f, "{link}\n{:10}{FAINT}signs in once", "")?;
         if let Some(password) = password {
-            write!(f, "; later, its password: {password}")?;
+            write!(f, "; the password is {password}")?;
         }
-        write!(f, "){FAINT:#}")
+        write!(f, "{FAINT:#}")
     }
 }
 
