@@ -29,7 +29,9 @@ use esp_radio::wifi::Interface;
 use monster::device::{ResetReason, Vitals};
 use monster::settings::value::LogLevel;
 #[cfg(feature = "console")]
-use monster_net::console::{self, Console, Doors, PORTS, VISITORS};
+use monster_net::access_point;
+#[cfg(feature = "console")]
+use monster_net::console::{self, Console, Doors, Entrance, PORTS, VISITORS};
 use monster_net::{Buffers, CHANCE, Chance, Found};
 use monster_store::Store;
 use static_cell::{ConstStaticCell, StaticCell};
@@ -55,7 +57,14 @@ mod pin {
 }
 
 /// How many sockets there are at once: DHCP's, DNS's, the broker's, the time's, that of the name, the log's.
+#[cfg(not(feature = "console"))]
 const SOCKETS: usize = 7;
+/// And those of the console.
+#[cfg(feature = "console")]
+const SOCKETS: usize = 7 + VISITORS + PORTS.len();
+/// At how many doors people come in: on the station's network, and on the access point's.
+#[cfg(feature = "console")]
+const DOORS: usize = 2 * PORTS.len();
 
 /// Memory for the radio and its threads: what the bootloader leaves behind, and some more.
 const HEAP_RECLAIMED: usize = 64 * 1024;
@@ -138,8 +147,8 @@ async fn main(spawner: Spawner) {
     #[cfg(feature = "console")]
     let console = chance.as_ref().map(|chance| {
         let console = new_console(chance.console);
-        open(console, spawner, stack, p.USB_DEVICE);
-        console
+        let networks = [stack, open_access_point(spawner, seed)];
+        open(console, spawner, networks, p.USB_DEVICE)
     });
     let mut board = Board {
         switch: switch.map_or(Switch::Missing, Switch::Floating),
@@ -166,23 +175,52 @@ fn new_console(chance: [u8; 32]) -> &'static Console {
     CONSOLE.init_with(|| Console::new(console::Host::new("esp32c3", chance)))
 }
 
+/// The network of the access point, and those who serve it.
+#[cfg(feature = "console")]
+fn open_access_point(spawner: Spawner, seed: u64) -> Stack<'static> {
+    const SOCKETS: usize = access_point::SOCKETS + VISITORS + PORTS.len();
+    static RESOURCES: StaticCell<StackResources<SOCKETS>> = StaticCell::new();
+    let resources = RESOURCES.init(StackResources::new());
+    let (card, config) = (Interface::access_point(), access_point::config());
+    // The numbers of its connections are others than the station's.
+    let (stack, runner) = embassy_net::new(card, config, resources, !seed);
+    spawner.spawn(network(runner).expect("there are as many as that"));
+    spawner.spawn(serve_access_point(stack).expect("it is spawned once"));
+    stack
+}
+
+#[cfg(feature = "console")]
+#[embassy_executor::task]
+async fn serve_access_point(stack: Stack<'static>) {
+    access_point::serve(stack).await;
+}
+
+/// A console, and where those come in who want it.
+#[cfg(feature = "console")]
+#[derive(Clone, Copy)]
+struct Served {
+    console: &'static Console,
+    doors: &'static Doors<'static, DOORS>,
+}
+
 /// Lets people in to the console.
 #[cfg(feature = "console")]
 fn open(
     console: &'static Console,
     spawner: Spawner,
-    stack: Stack<'static>,
+    [station, own]: [Stack<'static>; 2],
     port: USB_DEVICE<'static>,
-) {
-    static DOORS: StaticCell<Doors<'static, { PORTS.len() }>> = StaticCell::new();
-    let doors = &*DOORS.init(Doors::of(stack));
+) -> Served {
+    static ALL: StaticCell<Doors<'static, DOORS>> = StaticCell::new();
+    let doors = &*ALL.init(Doors::with_access_point(station, own));
     spawner.spawn(talk(console, port).expect("it is spawned once"));
     for _ in 0..VISITORS {
         spawner.spawn(serve(console, doors).expect("there are as many as that"));
     }
-    for place in 0..PORTS.len() {
+    for place in 0..DOORS {
         spawner.spawn(turn_away(doors, place).expect("there are as many as that"));
     }
+    Served { console, doors }
 }
 
 /// What is typed comes by USB alone: the pins of the UART may be somebody else's.
@@ -195,13 +233,13 @@ async fn talk(console: &'static Console, port: USB_DEVICE<'static>) {
 
 #[cfg(feature = "console")]
 #[embassy_executor::task(pool_size = VISITORS)]
-async fn serve(console: &'static Console, doors: &'static Doors<'static, { PORTS.len() }>) {
+async fn serve(console: &'static Console, doors: &'static Doors<'static, DOORS>) {
     console::serve(console, doors).await;
 }
 
 #[cfg(feature = "console")]
-#[embassy_executor::task(pool_size = PORTS.len())]
-async fn turn_away(doors: &'static Doors<'static, { PORTS.len() }>, place: usize) {
+#[embassy_executor::task(pool_size = DOORS)]
+async fn turn_away(doors: &'static Doors<'static, DOORS>, place: usize) {
     console::turn_away(doors, place).await;
 }
 
@@ -210,7 +248,7 @@ async fn watch(watchdog: &'static Watchdog, timer: Rtc<'static>) {
     watchdog.run(timer).await;
 }
 
-#[embassy_executor::task]
+#[embassy_executor::task(pool_size = 2)]
 async fn network(mut runner: Runner<'static, Interface>) {
     runner.run().await;
 }
@@ -234,7 +272,7 @@ struct Board {
     watchdog: &'static Watchdog,
     entropy: Option<[u8; 32]>,
     #[cfg(feature = "console")]
-    console: Option<&'static Console>,
+    console: Option<Served>,
 }
 
 impl monster_net::Board for Board {
@@ -262,7 +300,21 @@ impl monster_net::Board for Board {
 
     #[cfg(feature = "console")]
     fn console(&self) -> Option<&'static Console> {
-        self.console
+        self.console.map(|served| served.console)
+    }
+
+    #[cfg(feature = "console")]
+    fn set_access_point(&mut self, up: bool) {
+        if let Some(served) = &self.console {
+            served.doors.set_open(Entrance::AccessPoint, up);
+        }
+    }
+
+    #[cfg(feature = "console")]
+    fn set_network(&mut self, there: bool) {
+        if let Some(served) = &self.console {
+            served.doors.set_open(Entrance::Network, there);
+        }
     }
 
     fn identify(&mut self) {
