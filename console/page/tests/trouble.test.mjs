@@ -40,8 +40,10 @@ describe("trouble", { concurrency: 4 }, () => {
   });
 
   for (const name of ["phone-en-light", "desktop-zh-dark"]) it(`who was wrong too often is told how long to wait, ${name}`, async test => {
-    const mock = Object.assign(new Mock(), { wrong: 5, wait: 3 });
+    // Long enough to look at it, on a busy machine too.
+    const mock = Object.assign(new Mock(), { wrong: 5, wait: 15 });
     const page = await opened(test, mock, look(name));
+    page.setDefaultTimeout(30_000);
     await enter(page, mock.password);
     await shows(page, "#login-error", name.includes("zh") ? "错误次数过多" : "Too many wrong passwords");
     await shows(page, "#login-go", name.includes("zh") ? "秒后重试" : "Try again in");
