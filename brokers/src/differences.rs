@@ -295,7 +295,7 @@ const TAKEN_OVER: &str = "A client that is back before its connection was cleare
 const AFTER_RESTART: &str =
     "What was not acknowledged before it restarted comes after it, but tens of seconds later.";
 const TWICE_AFTER_RESTART: &str = "What was not acknowledged before it restarted comes after it, but tens of seconds later; and what of QoS 2 the \
-     client had already taken may come once more, under another packet identifier.";
+     client had already taken may come once more.";
 const NO_QOS_2: &str = "It has no QoS 2, and answers a PUBLISH of QoS 2 by a PUBACK, which ends no such handshake [MQTT-4.3.3-1]: the \
      message stays pending, and is sent again after every reconnect. Publish with QoS 1 there.";
 const IN_MEMORY: &str = "Embedded, it keeps everything in memory: after a restart there is no session. The client is told so \

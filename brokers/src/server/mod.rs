@@ -73,11 +73,12 @@ pub struct Server {
     pub release: String,
     version: Version,
     port: u16,
-    folder: Folder,
     command: MakeCommand,
     process: Option<Process>,
     /// What it needs beside itself.
     _companion: Option<Process>,
+    /// Removed last.
+    folder: Folder,
 }
 
 impl Server {
