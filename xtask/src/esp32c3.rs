@@ -68,12 +68,12 @@ pub fn esp32c3(options: &Options) -> Result<(), Failed> {
     let slot = partition("ota_0")?.size;
     let mut without_console = None;
     // The one that is flashed comes last, and stays.
-    for parts in [Parts::Least, Parts::Tls, Parts::All] {
+    for parts in [Parts::Least, Parts::Tls, Parts::Console, Parts::All] {
         build(&toolchain, parts)?;
         let image = image()?;
         let sizes = Sizes::measure(&image)?;
         sizes.print(slot, parts);
-        if let (Parts::All, Some(without)) = (parts, without_console) {
+        if let (Parts::Console, Some(without)) = (parts, without_console) {
             let console = sizes.ram().saturating_sub(without);
             println!("| RAM, static, of the console | {console} | {CONSOLE_RAM} |");
             if console > CONSOLE_RAM {
@@ -98,6 +98,8 @@ enum Parts {
     /// And what talks to `mqtts://` brokers.
     Tls,
     /// And the console.
+    Console,
+    /// And the access point.
     All,
 }
 
@@ -107,7 +109,8 @@ impl Parts {
         match self {
             Parts::Least => "",
             Parts::Tls => " with TLS",
-            Parts::All => " with TLS and console",
+            Parts::Console => " with TLS and console",
+            Parts::All => " with TLS, console and access point",
         }
     }
 
@@ -116,6 +119,7 @@ impl Parts {
         match self {
             Parts::Least => " --no-default-features",
             Parts::Tls => " --no-default-features --features tls",
+            Parts::Console => " --no-default-features --features tls,console",
             Parts::All => "",
         }
     }

@@ -13,7 +13,7 @@ mod log;
 use core::fmt;
 
 use embassy_executor::Spawner;
-#[cfg(feature = "console")]
+#[cfg(feature = "access-point")]
 use embassy_net::Stack;
 use embassy_net::{Config, Runner, StackResources};
 use esp_hal::clock::CpuClock;
@@ -28,7 +28,7 @@ use esp_hal::usb::usb_serial_jtag::UsbSerialJtag;
 use esp_radio::wifi::Interface;
 use monster::device::{ResetReason, Vitals};
 use monster::settings::value::LogLevel;
-#[cfg(feature = "console")]
+#[cfg(feature = "access-point")]
 use monster_net::access_point;
 #[cfg(feature = "console")]
 use monster_net::console::{self, Console, Doors, Entrance, PORTS, VISITORS};
@@ -64,7 +64,7 @@ const SOCKETS: usize = 7;
 const SOCKETS: usize = 7 + VISITORS + PORTS.len();
 /// At how many doors people come in: on the station's network, and on the access point's.
 #[cfg(feature = "console")]
-const DOORS: usize = 2 * PORTS.len();
+const DOORS: usize = PORTS.len() * if cfg!(feature = "access-point") { 2 } else { 1 };
 
 /// Memory for the radio and its threads: what the bootloader leaves behind, and some more.
 const HEAP_RECLAIMED: usize = 64 * 1024;
@@ -147,8 +147,11 @@ async fn main(spawner: Spawner) {
     #[cfg(feature = "console")]
     let console = chance.as_ref().map(|chance| {
         let console = new_console(chance.console);
-        let networks = [stack, open_access_point(spawner, seed)];
-        open(console, spawner, networks, p.USB_DEVICE)
+        #[cfg(feature = "access-point")]
+        let doors = Doors::with_access_point(stack, open_access_point(spawner, seed));
+        #[cfg(not(feature = "access-point"))]
+        let doors = Doors::of(stack);
+        open(console, spawner, doors, p.USB_DEVICE)
     });
     let mut board = Board {
         switch: switch.map_or(Switch::Missing, Switch::Floating),
@@ -176,7 +179,7 @@ fn new_console(chance: [u8; 32]) -> &'static Console {
 }
 
 /// The network of the access point, and those who serve it.
-#[cfg(feature = "console")]
+#[cfg(feature = "access-point")]
 fn open_access_point(spawner: Spawner, seed: u64) -> Stack<'static> {
     const SOCKETS: usize = access_point::SOCKETS + VISITORS + PORTS.len();
     static RESOURCES: StaticCell<StackResources<SOCKETS>> = StaticCell::new();
@@ -189,7 +192,7 @@ fn open_access_point(spawner: Spawner, seed: u64) -> Stack<'static> {
     stack
 }
 
-#[cfg(feature = "console")]
+#[cfg(feature = "access-point")]
 #[embassy_executor::task]
 async fn serve_access_point(stack: Stack<'static>) {
     access_point::serve(stack).await;
@@ -208,11 +211,11 @@ struct Served {
 fn open(
     console: &'static Console,
     spawner: Spawner,
-    [station, own]: [Stack<'static>; 2],
+    doors: Doors<'static, DOORS>,
     port: USB_DEVICE<'static>,
 ) -> Served {
     static ALL: StaticCell<Doors<'static, DOORS>> = StaticCell::new();
-    let doors = &*ALL.init(Doors::with_access_point(station, own));
+    let doors = &*ALL.init(doors);
     spawner.spawn(talk(console, port).expect("it is spawned once"));
     for _ in 0..VISITORS {
         spawner.spawn(serve(console, doors).expect("there are as many as that"));
