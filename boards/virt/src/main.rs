@@ -16,13 +16,13 @@ mod radio;
 use core::fmt;
 
 use embassy_executor::{Executor, Spawner};
-#[cfg(feature = "console")]
+#[cfg(feature = "access-point")]
 use embassy_net::Stack;
 use embassy_net::{Config, Runner, StackResources};
 use heapless::Vec;
 use monster::device::ResetReason;
 use monster::settings::value::LogLevel;
-#[cfg(feature = "console")]
+#[cfg(feature = "access-point")]
 use monster_net::access_point;
 #[cfg(feature = "console")]
 use monster_net::console::{self, Console, Doors, Entrance, PORTS, VISITORS};
@@ -56,7 +56,7 @@ const SOCKETS: usize = 7;
 const SOCKETS: usize = 7 + VISITORS + PORTS.len();
 /// At how many doors people come in: on the station's network, and on the access point's.
 #[cfg(feature = "console")]
-const DOORS: usize = 2 * PORTS.len();
+const DOORS: usize = PORTS.len() * if cfg!(feature = "access-point") { 2 } else { 1 };
 
 #[riscv_rt::entry]
 fn main() -> ! {
@@ -138,8 +138,14 @@ async fn board(spawner: Spawner, given: Given) {
 
     #[cfg(feature = "console")]
     let console = given.console.and_then(|console| {
-        let access_point = open_access_point(spawner, &ACCESS_POINT, seed)?;
-        Some(open(console, spawner, [stack, access_point]))
+        #[cfg(feature = "access-point")]
+        let doors = {
+            let own = open_access_point(spawner, &ACCESS_POINT, seed)?;
+            Doors::with_access_point(stack, own)
+        };
+        #[cfg(not(feature = "access-point"))]
+        let doors = Doors::of(stack);
+        Some(open(console, spawner, doors))
     });
     let mut board = Board {
         bench,
@@ -155,7 +161,7 @@ async fn board(spawner: Spawner, given: Given) {
 }
 
 /// The network of the access point, if there is a card for it, and those who serve it.
-#[cfg(feature = "console")]
+#[cfg(feature = "access-point")]
 fn open_access_point(spawner: Spawner, gate: &'static Gate, seed: u64) -> Option<Stack<'static>> {
     const SOCKETS: usize = access_point::SOCKETS + VISITORS + PORTS.len();
     static FRAMES: ConstStaticCell<Frames> = ConstStaticCell::new(Frames::new());
@@ -169,7 +175,7 @@ fn open_access_point(spawner: Spawner, gate: &'static Gate, seed: u64) -> Option
     Some(stack)
 }
 
-#[cfg(feature = "console")]
+#[cfg(feature = "access-point")]
 #[embassy_executor::task]
 async fn serve_access_point(stack: Stack<'static>) {
     access_point::serve(stack).await;
@@ -186,13 +192,9 @@ struct Served {
 
 /// Lets people in to the console.
 #[cfg(feature = "console")]
-fn open(
-    console: &'static Console,
-    spawner: Spawner,
-    [station, access_point]: [Stack<'static>; 2],
-) -> Served {
+fn open(console: &'static Console, spawner: Spawner, doors: Doors<'static, DOORS>) -> Served {
     static ALL: StaticCell<Doors<'static, DOORS>> = StaticCell::new();
-    let doors = &*ALL.init(Doors::with_access_point(station, access_point));
+    let doors = &*ALL.init(doors);
     spawner.spawn(talk(console).expect("it is spawned once"));
     for _ in 0..VISITORS {
         spawner.spawn(serve(console, doors).expect("there are as many as that"));
