@@ -89,6 +89,14 @@ impl Task {
         self.0
     }
 
+    /// Its name and its words, for another program to run.
+    pub fn words(&self) -> Vec<String> {
+        std::iter::once(self.0.get_program())
+            .chain(self.0.get_args())
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect()
+    }
+
     /// Runs it to its end; its output goes where ours does.
     pub fn run(self) -> Result<(), Failed> {
         self.each_line(|_| {})

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use monster::homeassistant::write_announcement;
 use monster::identity::DeviceId;
 use monster::settings::Settings;
 
-use crate::command::{Failed, Task, program, root};
+use crate::command::{Failed, Task, cargo, program, root};
 use crate::packages;
 
 /// Where everything of it is, below the root of the repository.
@@ -21,6 +22,26 @@ const DEBIAN: &str = "http://deb.debian.org/debian";
 const PACKAGES: [&str; 2] = ["homeassistant", "paho-mqtt"];
 /// Home Assistant wants exactly one version of this, which has to be compiled; none of what is asked here uses it.
 const OVERRIDE: &str = "lru-dict>=1.3\n";
+
+/// What `--live` runs beside it, and Debian's packages that have it.
+const BESIDE: [(&str, &str); 3] = [
+    ("mosquitto", "mosquitto"),
+    ("node", "nodejs"),
+    ("ip", "iproute2"),
+];
+/// Home Assistant's own settings there: nothing but its pages.
+const CONFIGURATION: &str = "\
+homeassistant:
+  name: Home
+  time_zone: UTC
+  unit_system: metric
+http:
+  server_host: 127.0.0.1
+frontend:
+config:
+history:
+logbook:
+";
 
 /// What the settings offer, of those that may change the message. The others are not read for it.
 const OFFERED: [(&str, &[&str]); 8] = [
@@ -36,8 +57,16 @@ const OFFERED: [(&str, &[&str]); 8] = [
 /// The ids, up to the longest there is.
 const IDS: [&str; 3] = ["a1b2c3d4e5f6", "0", "abcdefghijklmnopqrstuvw"];
 
+/// How Home Assistant is asked.
+#[derive(Args)]
+pub struct Options {
+    /// Run it, too, with a device on its broker: it must find the device, move its switch, and forget it.
+    #[arg(long)]
+    live: bool,
+}
+
 /// Gives the message of every combination of settings to Home Assistant's own code.
-pub fn homeassistant() -> Result<(), Failed> {
+pub fn homeassistant(options: &Options) -> Result<(), Failed> {
     let folder = root().join(FOLDER);
     let python = Python::find(&folder)?;
     let messages = python.inside().join("messages");
@@ -54,7 +83,59 @@ pub fn homeassistant() -> Result<(), Failed> {
     );
     let check = python.inside().join("check.py");
     fs::write(&check, include_str!("homeassistant/check.py")).map_err(|it| wrong(&check, it))?;
-    python.run(["check.py", "messages"])?.run()
+    python.run(["check.py", "messages"])?.run()?;
+    match options.live {
+        true => live(&python, &folder),
+        false => Ok(()),
+    }
+}
+
+/// Runs Home Assistant with a device and a broker, in a network of their own.
+fn live(python: &Python, folder: &Path) -> Result<(), Failed> {
+    packages::install_missing(&BESIDE)?;
+    cargo("build --package monster-desk").run()?;
+    let script = python.inside().join("requirements.py");
+    let text = include_str!("homeassistant/requirements.py");
+    fs::write(&script, text).map_err(|error| wrong(&script, error))?;
+    let more = python.run(["requirements.py"])?.output()?;
+    let more: Vec<&str> = more.lines().collect();
+    python.add(folder, &[&PACKAGES[..], &more].concat())?;
+
+    let config = python.inside().join("config");
+    let _ = fs::remove_dir_all(&config);
+    fs::create_dir_all(&config).map_err(|error| wrong(&config, error))?;
+    let file = config.join("configuration.yaml");
+    fs::write(&file, CONFIGURATION).map_err(|error| wrong(&file, error))?;
+    let words = ["-m", "homeassistant", "--config", "config", "--skip-pip"];
+    let command = python.run(words)?.words();
+    let text = |path: &Path| packages::path_text(path).map(|text| format!("{text:?}"));
+    let parts = format!(
+        r#"{{"root":{},"folder":{},"homeassistant":{command:?}}}"#,
+        text(&root())?,
+        text(&folder.join("live"))?,
+    );
+    let live = root().join("xtask/src/homeassistant/live.mjs");
+    // Programs in the small Debian find what a system has of its kernel.
+    let prepare = match python {
+        Python::Own(_) => String::new(),
+        Python::Debian(system) => format!(
+            "touch {0}/.dockerenv && mount -t proc proc {0}/proc && mount --rbind /dev {0}/dev && ",
+            packages::path_text(system)?
+        ),
+    };
+    let run = format!("ip link set lo up && {prepare}exec timeout 570 node \"$0\" \"$1\"");
+    let spaces = [
+        "--net",
+        "--pid",
+        "--mount",
+        "--mount-proc",
+        "--fork",
+        "--kill-child",
+    ];
+    packages::as_root("unshare")
+        .args(spaces)
+        .args(["sh", "-c", &run, packages::path_text(&live)?, &parts])
+        .run()
 }
 
 /// How many combinations of settings there are, and the different messages they make, by a name.
@@ -120,11 +201,17 @@ impl Python {
     /// Home Assistant and what it needs, by `uv`: it is not asked of the Python itself, which may be in a system
     /// without a network.
     fn install(&self, folder: &Path) -> Result<(), Failed> {
-        let (inside, overrides) = (self.inside(), folder.join("overrides.txt"));
-        let done = inside.join("installed");
+        let done = self.inside().join("installed");
         if done.is_file() {
             return Ok(());
         }
+        self.add(folder, &PACKAGES)?;
+        fs::write(&done, "").map_err(|error| wrong(&done, error))
+    }
+
+    /// Installs packages from PyPI, unless they are there.
+    fn add(&self, folder: &Path, packages: &[&str]) -> Result<(), Failed> {
+        let (inside, overrides) = (self.inside(), folder.join("overrides.txt"));
         let uv = packages::from_pypi("uv", "uv", &folder.join("uv"))?;
         fs::create_dir_all(&inside).map_err(|error| wrong(&inside, error))?;
         fs::write(&overrides, OVERRIDE).map_err(|error| wrong(&overrides, error))?;
@@ -136,9 +223,8 @@ impl Python {
             .args(["--no-binary", "pyric", "--python-version", version.trim()])
             .args([Path::new("--overrides"), &overrides])
             .args([Path::new("--target"), &inside.join("packages")])
-            .args(PACKAGES)
-            .run()?;
-        fs::write(&done, version).map_err(|error| wrong(&done, error))
+            .args(packages)
+            .run()
     }
 
     /// Python with these words, in its folder.
@@ -150,7 +236,7 @@ impl Python {
             Python::Debian(system) => packages::as_root("chroot")
                 .args([packages::path_text(system)?, "env"])
                 // Nothing of this system's is there.
-                .args(["-i", "-C", "/inside", "PATH=/usr/bin:/bin"])
+                .args(["-i", "-C", "/inside", "PATH=/usr/bin:/bin", "HOME=/inside"])
                 .args(["PYTHONPATH=/inside/packages", "python3"]),
         };
         Ok(task.args(words))

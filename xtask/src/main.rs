@@ -126,7 +126,7 @@ enum Task {
     },
     /// Give what the device tells Home Assistant to Home Assistant's own code, for every combination of settings.
     /// The first time it is installed, from PyPI, into a small Debian if need be: that takes two minutes.
-    Homeassistant,
+    Homeassistant(homeassistant::Options),
     /// Follow the quick starts of the documentation as they are written, in a network of their own.
     QuickStarts {
         /// Only those of these names, as `mosquitto`.
@@ -168,7 +168,7 @@ fn main() -> ExitCode {
             quick_starts::inside(&inside.unwrap_or_default())
         }
         Task::QuickStarts { pages, .. } => quick_starts::quick_starts(&pages).map(drop),
-        Task::Homeassistant => homeassistant::homeassistant(),
+        Task::Homeassistant(options) => homeassistant::homeassistant(&options),
         Task::Portal => page::portal(),
         Task::Esp32c3(options) => esp32c3::esp32c3(&options),
         Task::Flash(options) => esp32c3::flash(&options),
