@@ -234,6 +234,8 @@ impl super::Session<'_> {
         }
     }
 
+    // As the message.
+    #[inline(always)]
     fn codes(&self) -> ReasonCodes<'_> {
         ReasonCodes::new(self.last.body.of(self.inbox.memory()), self.properties())
     }
