@@ -1,4 +1,8 @@
 //! The UART: text to a person, and what they type.
+#![cfg_attr(
+    not(feature = "console"),
+    allow(dead_code, reason = "only the console reads what is typed")
+)]
 
 use core::convert::Infallible;
 use core::fmt;
