@@ -32,9 +32,9 @@ pub const PORTS: [u16; 2] = [8266, 80];
 pub const VISITORS: usize = EVENT_STREAMS + 2;
 
 /// What a connection receives into: requests are small.
-const RECEIVE: usize = 512;
+const RECEIVE: usize = 448;
 /// What a connection sends from.
-const SEND: usize = 1024;
+const SEND: usize = 768;
 /// How long somebody may be silent who was sent something, or who only begins to connect.
 const SILENCE: Duration = Duration::from_secs(15);
 /// How often somebody who is silent is asked whether it is there still.

@@ -56,7 +56,7 @@ use settings::Written;
 
 /// How many erase blocks a store uses at most.
 pub const BLOCKS_MAX: usize = 8;
-/// The longest settings, as [`settings`] writes them, in bytes: they fit a block of 4 KiB.
+/// The longest settings, as `settings` writes them, in bytes: they fit a block of 4 KiB.
 pub const SETTINGS_MAX: usize = 3600;
 
 /// Room for the longest value and its key, in whole words of any flash.

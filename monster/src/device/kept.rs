@@ -45,7 +45,7 @@ impl Device<'_> {
 
     /// With [`Output::SaveSession`]: writes the MQTT session to `image` and returns its length; `None`
     /// if it does not fit. [`SESSION_IMAGE`] bytes are enough with a send buffer of
-    /// [`SEND_BUFFER`](super::SEND_BUFFER).
+    /// [`SEND_BUFFER`].
     pub fn session_image(&self, image: &mut [u8]) -> Option<usize> {
         self.session.snapshot(image)
     }

@@ -116,7 +116,7 @@ fn measure(kind: Kind, between: usize) -> Taken {
     Taken {
         statics: number("statics"),
         stack: number("stack"),
-        handshake: at(&device, "connected to").saturating_sub(at(&device, "the time is")),
+        handshake: at(&device, "connected to mqtts:").saturating_sub(at(&device, "the time is")),
     }
 }
 

@@ -116,7 +116,7 @@ impl Running {
     }
 
     /// The pipe that it prints to.
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", feature = "broker"))]
     pub fn stdout(&mut self) -> &mut std::process::ChildStdout {
         self.out.get_mut()
     }
