@@ -178,7 +178,10 @@ fn ask(task: Task) -> Result<(), Failed> {
 /// Builds the firmware.
 fn build(toolchain: &Toolchain, parts: Parts) -> Result<(), Failed> {
     let features = parts.features();
-    let words = format!("build --release --locked --manifest-path {BOARD}/Cargo.toml{features}");
+    let words = format!(
+        "build --config {BOARD}/.cargo/config.toml --release --locked \
+         --manifest-path {BOARD}/Cargo.toml{features}"
+    );
     toolchain.cargo(&words).run()
 }
 
