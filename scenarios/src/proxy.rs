@@ -255,7 +255,10 @@ fn accept(port: u16, listener: TcpListener, shared: &Arc<Shared>) {
                 return;
             }
             if state.weather == Weather::Refusing {
-                listener = None;
+                if let Some(listener) = listener.take() {
+                    // A program that is just being started may have it too, until it has begun.
+                    let _ = rustix::net::shutdown(&listener, rustix::net::Shutdown::Both);
+                }
             } else {
                 listener.get_or_insert_with(|| listen(port));
             }
