@@ -80,7 +80,7 @@ impl Session<'_> {
             let field = bytes.get(payload..limit).unwrap_or_default();
             let mut reader = Reader(field);
             let Some(length) = reader.varint_in_part(limit == end)? else {
-                return Ok(match payload + 4 <= capacity {
+                return Ok(match bytes.len() < capacity {
                     true => Progress::Incomplete,
                     false => self.behead(topic_end, end),
                 });
