@@ -8,10 +8,11 @@ use edge_dhcp::server::{Server, ServerOptions};
 use edge_dhcp::{Options, Packet};
 use embassy_futures::join::join;
 use embassy_futures::select::select;
-use embassy_net::udp::{PacketMetadata, UdpSocket};
 use embassy_net::{Config, IpEndpoint, Ipv4Cidr, Stack, StaticConfigV4};
 use embassy_time::Instant;
 use heapless::Vec;
+
+use crate::udp::Memory;
 
 /// The device's address there.
 pub const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 168, 4, 1);
@@ -31,6 +32,8 @@ const DHCP_ANSWER: usize = 400;
 const DNS: u16 = 53;
 /// The longest question, and its answer (RFC 1035, section 2.3.4).
 const DNS_MESSAGE: usize = 512;
+/// Bytes for those that wait.
+const DNS_WAITING: usize = 2 * DNS_MESSAGE;
 /// How long an answer may be remembered: not longer than the phone is here.
 const DNS_TTL: CoreDuration = CoreDuration::from_secs(10);
 /// How many messages may wait.
@@ -54,16 +57,8 @@ pub async fn serve(stack: Stack<'_>) -> ! {
 }
 
 async fn dhcp(stack: Stack<'_>) {
-    let mut receive_meta = [PacketMetadata::EMPTY; WAITING];
-    let mut send_meta = [PacketMetadata::EMPTY; 1];
-    let (mut receive, mut send) = ([0; DHCP_MESSAGE], [0; DHCP_ANSWER]);
-    let mut socket = UdpSocket::new(
-        stack,
-        &mut receive_meta,
-        &mut receive,
-        &mut send_meta,
-        &mut send,
-    );
+    let mut memory = Memory::<DHCP_MESSAGE, WAITING, DHCP_ANSWER, 1>::new();
+    let mut socket = memory.socket(stack);
     if socket.bind(DHCP_SERVER).is_err() {
         return;
     }
@@ -114,16 +109,8 @@ impl<F: FnMut() -> u64> Leases<F> {
 }
 
 async fn dns(stack: Stack<'_>) {
-    let mut receive_meta = [PacketMetadata::EMPTY; WAITING];
-    let mut send_meta = [PacketMetadata::EMPTY; WAITING];
-    let (mut receive, mut send) = ([0; 2 * DNS_MESSAGE], [0; 2 * DNS_MESSAGE]);
-    let mut socket = UdpSocket::new(
-        stack,
-        &mut receive_meta,
-        &mut receive,
-        &mut send_meta,
-        &mut send,
-    );
+    let mut memory = Memory::<DNS_WAITING, WAITING, DNS_WAITING, WAITING>::new();
+    let mut socket = memory.socket(stack);
     if socket.bind(DNS).is_err() {
         return;
     }

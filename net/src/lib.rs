@@ -32,6 +32,7 @@ mod tcp;
 #[cfg(feature = "tls")]
 mod tls;
 mod trial;
+mod udp;
 
 pub use connection::{Buffers, PAYLOAD_MAX};
 pub use log::Log;

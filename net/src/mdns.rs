@@ -10,11 +10,13 @@ use edge_mdns::domain::base::Ttl;
 use edge_mdns::host::Host;
 use edge_mdns::{HostAnswersMdnsHandler, MdnsHandler, MdnsRequest, MdnsResponse};
 use embassy_futures::select::{Either, select};
-use embassy_net::udp::{PacketMetadata, UdpMetadata, UdpSocket};
+use embassy_net::udp::UdpMetadata;
 use embassy_net::{IpAddress, IpEndpoint, Ipv4Cidr, Stack};
 use embassy_time::{Duration, Instant, Timer};
 use heapless::String;
 use monster::identity::DeviceId;
+
+use crate::udp::Memory;
 
 /// Where everybody asks.
 const GROUP: IpEndpoint = IpEndpoint::new(IpAddress::v4(224, 0, 0, 251), PORT);
@@ -56,16 +58,8 @@ pub(crate) async fn run(stack: Stack<'_>, id: &DeviceId) -> ! {
 }
 
 async fn answer(stack: Stack<'_>, name: &str, address: Ipv4Cidr) {
-    let mut receive_meta = [PacketMetadata::EMPTY; WAITING];
-    let mut send_meta = [PacketMetadata::EMPTY; 1];
-    let (mut receive, mut send) = ([0; QUESTION], [0; ANSWER]);
-    let mut socket = UdpSocket::new(
-        stack,
-        &mut receive_meta,
-        &mut receive,
-        &mut send_meta,
-        &mut send,
-    );
+    let mut memory = Memory::<QUESTION, WAITING, ANSWER, 1>::new();
+    let mut socket = memory.socket(stack);
     if socket.bind(PORT).is_err() {
         return;
     }

@@ -10,7 +10,7 @@ use core::future::poll_fn;
 use core::net::SocketAddr;
 use core::task::Context;
 
-use embassy_net::udp::{PacketMetadata, UdpMetadata, UdpSocket};
+use embassy_net::udp::{UdpMetadata, UdpSocket};
 use embassy_net::{IpAddress, IpEndpoint, Stack};
 use embassy_time::{Duration, Instant, TimeoutError, Timer, with_timeout};
 use monster::random::Random;
@@ -20,6 +20,7 @@ use sntpc::{Error as NtpError, NtpContext, NtpTimestampGenerator, NtpUdpSocket};
 
 use crate::resolve::{NameError, resolve};
 use crate::run::{Board, Shared};
+use crate::udp::Memory;
 
 /// 2026-01-01, as seconds since 1970: no clock of a server that works says less.
 const WRITTEN: u64 = 1_767_225_600;
@@ -76,16 +77,8 @@ async fn ask(stack: Stack<'_>, server: &TimeServer, random: &mut Random) -> Resu
     let Some(IpAddress::Ipv4(address)) = addresses.first().copied() else {
         return Err(AskError::Name(NameError::NotFound));
     };
-    let mut receive_meta = [PacketMetadata::EMPTY; 1];
-    let mut send_meta = [PacketMetadata::EMPTY; 1];
-    let (mut receive, mut send) = ([0; PACKET], [0; PACKET]);
-    let mut socket = UdpSocket::new(
-        stack,
-        &mut receive_meta,
-        &mut receive,
-        &mut send_meta,
-        &mut send,
-    );
+    let mut memory = Memory::<PACKET, 1, PACKET, 1>::new();
+    let mut socket = memory.socket(stack);
     // Any port that is free.
     socket.bind(0).map_err(|_| AskError::NoSocket)?;
     let socket = Socket(RefCell::new(socket));

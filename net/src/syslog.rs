@@ -2,7 +2,6 @@
 
 use core::fmt::{self, Write};
 
-use embassy_net::udp::{PacketMetadata, UdpSocket};
 use embassy_net::{IpEndpoint, Stack};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::channel::Channel;
@@ -13,6 +12,7 @@ use monster::settings::SyslogServer;
 use monster::settings::value::LogLevel;
 
 use crate::resolve::resolve;
+use crate::udp::Memory;
 
 /// How many lines wait for the network; what comes then is left out.
 const WAITING: usize = 8;
@@ -38,16 +38,8 @@ impl Syslog {
 
     /// Sends what there is, for ever.
     pub async fn run(&self, stack: Stack<'_>, server: &SyslogServer, id: &DeviceId) -> ! {
-        let (mut receive_meta, mut receive) = ([PacketMetadata::EMPTY; 0], [0; 0]);
-        let mut send_meta = [PacketMetadata::EMPTY; LEAVING];
-        let mut send = [0; LEAVING * SYSLOG_MAX];
-        let mut socket = UdpSocket::new(
-            stack,
-            &mut receive_meta,
-            &mut receive,
-            &mut send_meta,
-            &mut send,
-        );
+        let mut memory = Memory::<0, 0, { LEAVING * SYSLOG_MAX }, LEAVING>::new();
+        let mut socket = memory.socket(stack);
         // Any port that is free; there are thousands.
         let _ = socket.bind(0);
         let mut address = None;
