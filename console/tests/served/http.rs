@@ -245,6 +245,9 @@ fn all_that_the_description_names_is_there_and_nothing_of_it_without_signing_in(
     Bench::run(&[], async |bench| {
         let description = include_str!("../../openapi.json");
         let description: serde_json::Value = serde_json::from_str(description).unwrap();
+        // It has a radio; and who asks is in its network.
+        bench.open_access_point().await;
+        bench.entrance.set(monster_console::Entrance::Network);
         let cookie = bench.sign_in().await;
         let served = bench.request("GET", "/api/openapi.json", &cookie, "").await;
         assert_eq!(served.status, 200);
