@@ -1,7 +1,5 @@
 //! The program with the broker it brings.
 
-use std::time::Duration;
-
 use crate::harness::{Desk, Running};
 
 /// A device with its own broker, and that broker's URL.
@@ -21,28 +19,30 @@ pub fn connected(running: &mut Running) -> String {
 #[test]
 fn a_device_without_settings_answers_commands() {
     let desk = Desk::new();
-    let (_running, broker) = device(&desk, &["--id", "a1"]);
+    let (mut running, broker) = device(&desk, &["--id", "a1"]);
     let send = |words: &[&str]| {
         let mut flags = vec!["send", "--broker", &broker, "a1"];
         flags.extend(words);
         desk.run(&flags)
     };
-    for (command, answer) in [
-        (&["toggle"][..], "off\n"),
-        (&["on"], "on\n"),
-        (&["pulse", "50"], "on\n"),
-        (&["th"], "23.4 °C  56.0 %\n"),
-        (&["identify"], "off\n"),
+    for (command, answer, then) in [
+        (&["toggle"][..], "off\n", Some("switch off")),
+        (&["on"], "on\n", Some("switch on")),
+        // At its end.
+        (&["pulse", "50"], "on\n", Some("switch off")),
+        (&["th"], "23.4 °C  56.0 %\n", None),
+        (&["identify"], "off\n", None),
     ] {
         let said = send(command);
         let expected = (Some(0), answer);
-        // A pulse that is over by now has left the switch off.
-        std::thread::sleep(Duration::from_millis(100));
         assert_eq!(
             (said.code, said.out.as_str()),
             expected,
             "{command:?}: {said:?}"
         );
+        if let Some(line) = then {
+            running.hear(line);
+        }
     }
     let said = send(&["pulse", "1"]);
     assert_eq!((said.code, said.out.as_str()), (Some(1), ""));
