@@ -1,5 +1,7 @@
-//! What only the virtual microcontroller has: its stack's end, its bench, its command.
+//! What only the virtual microcontroller has: its stack's end, its bench, its command, its UART.
 
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use monster_scenarios::device::Device;
@@ -60,7 +62,7 @@ fn the_bench_has_the_switch_the_button_and_the_sensor() {
 #[test]
 fn with_a_broker_of_its_own_it_needs_nothing_else_and_ends_by_itself() {
     let world = World::new(&Virt);
-    let mut command = std::process::Command::new(xtask());
+    let mut command = Command::new(xtask());
     command
         .args(["virt", "--no-build", "--broker", "embedded"])
         .args(["--id", World::ID, "--for", "4"])
@@ -76,4 +78,32 @@ fn with_a_broker_of_its_own_it_needs_nothing_else_and_ends_by_itself() {
         "{log:?}"
     );
     assert!(says("connected to mqtt://10.0.2.2:"), "{log:?}");
+}
+
+#[test]
+fn lines_typed_at_its_uart_are_obeyed_and_answered() {
+    let world = World::new(&Virt);
+    let mut device = Command::new(xtask())
+        .args(["virt", "--no-build", "--no-console", "--for", "5"])
+        .arg("--state")
+        .arg(world.options("").state)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("xtask starts");
+    let mut keys = device.stdin.take().expect("it is a pipe");
+    let said = device.stdout.take().expect("it is a pipe");
+    let mut lines = BufReader::new(said).lines().map_while(Result::ok);
+    let mut hears = |text: &str| lines.any(|line| line.contains(text));
+    assert!(hears("(power-on)"), "it did not start");
+    for (typed, echo, answer) in [
+        ("toggle", "toggle", "switch o"),
+        // A key that was wrong is taken back.
+        ("togglex\x7f", "toggle", "switch o"),
+        ("help", "help", "factory-reset"),
+    ] {
+        write!(keys, "{typed}\r").expect("it takes keys");
+        assert!(hears(echo) && hears(answer), "`{typed}` is not answered");
+    }
+    assert!(device.wait().expect("it ends by itself").success());
 }
