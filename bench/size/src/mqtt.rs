@@ -7,28 +7,23 @@ use crate::{milliseconds, yield_now};
 /// Bytes of each buffer.
 pub const BUFFER: usize = 256;
 
-/// A will and a password; a PINGREQ after 0.75 s of silence.
-const CONNECT: Connect<'static> = Connect {
-    keep_alive: 1,
-    will: Some(
-        Publish::new("m/1/status", b"offline")
-            .qos(Qos::AtLeastOnce)
-            .retained(),
-    ),
-    credentials: Some(Credentials {
-        user_name: "ann",
-        password: Some(b"secret"),
-    }),
-    ..Connect::new("m1")
-};
-
-/// The CONNECT. A build that speaks both versions learns which only at run time, as a program with a
-/// setting for it does: so neither is optimized away.
+/// A will and a password; a PINGREQ after 0.75 s of silence. A build that speaks both versions learns
+/// which only at run time, as a program with a setting for it does: so neither is optimized away.
 pub fn connect() -> Connect<'static> {
     Connect {
         #[cfg(all(feature = "v3", feature = "v5"))]
         version: core::hint::black_box(umqtt::Version::V5),
-        ..CONNECT
+        keep_alive: 1,
+        will: Some(
+            Publish::new("m/1/status", b"offline")
+                .qos(Qos::AtLeastOnce)
+                .retained(),
+        ),
+        credentials: Some(Credentials {
+            user_name: "ann",
+            password: Some(b"secret"),
+        }),
+        ..Connect::new("m1")
     }
 }
 

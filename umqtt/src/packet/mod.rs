@@ -134,8 +134,7 @@ pub enum ProtocolError {
     /// (section 3.3.2.3.4).
     NoTopic,
     /// MQTT 5: a topic alias of 0, or above the maximum the client gave (section 3.3.2.3.4).
-    #[cfg(feature = "v5")]
-    TopicAlias(u16),
+    TopicAlias,
     /// MQTT 5: more messages at once than the receive maximum the client gave (section 3.3.4).
     ReceiveMaximum,
     /// MQTT 5: authentication data or an AUTH without an authentication method (section 4.12).
@@ -162,7 +161,7 @@ impl ProtocolError {
             | ProtocolError::PropertyValue(_)
             | ProtocolError::NoTopic
             | ProtocolError::Authentication => ReasonCode::PROTOCOL_ERROR,
-            ProtocolError::TopicAlias(_) => ReasonCode::TOPIC_ALIAS_INVALID,
+            ProtocolError::TopicAlias => ReasonCode::TOPIC_ALIAS_INVALID,
             ProtocolError::ReceiveMaximum => ReasonCode::RECEIVE_MAXIMUM_EXCEEDED,
             ProtocolError::TooLarge => ReasonCode::PACKET_TOO_LARGE,
         }
@@ -195,8 +194,7 @@ impl fmt::Display for ProtocolError {
                 )
             }
             ProtocolError::NoTopic => f.write_str("a message without a topic"),
-            #[cfg(feature = "v5")]
-            ProtocolError::TopicAlias(alias) => write!(f, "invalid topic alias {alias}"),
+            ProtocolError::TopicAlias => f.write_str("invalid topic alias"),
             ProtocolError::ReceiveMaximum => f.write_str("more messages than the receive maximum"),
             ProtocolError::Authentication => f.write_str("no authentication method"),
         }

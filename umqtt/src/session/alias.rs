@@ -54,7 +54,7 @@ impl<'b> Aliases<'b> {
             };
         };
         if alias == 0 || alias > self.maximum {
-            return Err(ProtocolError::TopicAlias(alias));
+            return Err(ProtocolError::TopicAlias);
         }
         if !topic.is_empty() {
             if TopicName::from_bytes(topic).is_some()

@@ -62,7 +62,8 @@ pub struct Session<'b> {
     outbox: Outbox<'b>,
     keep_alive: KeepAlive,
     /// Bytes of CONNECT, which is built in the receive buffer: nothing can come in before it is
-    /// sent, and the send buffer may be full of messages in flight.
+    /// sent, and the send buffer may be full of messages in flight. So it is with the DISCONNECT for an
+    /// error of the server, behind which nothing comes in.
     hello: usize,
     hello_sent: usize,
     clean: bool,
@@ -188,10 +189,6 @@ impl<'b> Session<'b> {
         self.hello_sent = 0;
         self.owed = None;
         self.incoming = Incoming::Nothing;
-        #[cfg(feature = "v5")]
-        {
-            self.v5.farewell.1 = 0;
-        }
     }
 
     /// Whether the server has accepted the connection, and it is not known to be over.
@@ -217,11 +214,7 @@ impl<'b> Session<'b> {
     /// then close the connection.
     pub fn transmit(&self) -> &[u8] {
         match self.state {
-            #[cfg(feature = "v5")]
-            State::Closed => self.farewell(),
-            #[cfg(not(feature = "v5"))]
-            State::Closed => &[],
-            State::Connecting => self
+            State::Closed | State::Connecting => self
                 .inbox
                 .memory()
                 .get(self.hello_sent..self.hello)
@@ -241,11 +234,7 @@ impl<'b> Session<'b> {
             self.keep_alive.received(now);
         }
         match self.state {
-            #[cfg(feature = "v5")]
-            State::Closed => self.v5.farewell.1 = self.v5.farewell.1.saturating_sub(count),
-            #[cfg(not(feature = "v5"))]
-            State::Closed => {}
-            State::Connecting => {
+            State::Closed | State::Connecting => {
                 self.hello_sent = self.hello.min(self.hello_sent.saturating_add(count));
             }
             State::Connected => self.outbox.sent(count),

@@ -27,8 +27,6 @@ pub(super) struct V5<'b> {
     pub authenticates: bool,
     /// The session outlives the connection.
     pub outlives: bool,
-    /// DISCONNECT for an error of the server, and how much of it is left to be sent.
-    pub farewell: ([u8; 3], usize),
     /// Where the properties lie with which the server ended the connection.
     pub closing: Part,
 }
@@ -44,7 +42,6 @@ impl<'b> V5<'b> {
             maximum_packet_size: usize::MAX,
             authenticates: false,
             outlives: false,
-            farewell: ([0; 3], 0),
             closing: Part::default(),
         }
     }
@@ -272,17 +269,10 @@ impl Session<'_> {
             && self.version.is_5()
             && is_possible
         {
-            let packet = [first::DISCONNECT, 1, error.reason().0];
-            self.v5.farewell = (packet, packet.len());
+            let packet = self.inbox.scratch();
+            self.hello = 3.min(packet.len());
+            Writer::packet(packet, first::DISCONNECT, 1).u8(error.reason().0);
         }
-    }
-
-    /// What is left to be sent of it.
-    pub(super) fn farewell(&self) -> &[u8] {
-        let (packet, left) = &self.v5.farewell;
-        packet
-            .get(packet.len().saturating_sub(*left)..)
-            .unwrap_or_default()
     }
 
     /// The properties of the packet by which the server refused or ended the connection
