@@ -1,6 +1,6 @@
 //! The ESP32-C3: its firmware, the image that is flashed, and what both take.
 
-mod elf;
+mod part;
 mod partitions;
 
 use std::fs;
@@ -13,10 +13,11 @@ use monster_store::{Name, Store};
 
 use crate::certificates::ForBoard;
 use crate::command::{Failed, Task, program, root};
+use crate::elf;
 use crate::packages::{self, path_text};
 use crate::record::{Record, Verdict};
 use crate::toolchain::Toolchain;
-use elf::Part;
+use part::Part;
 use partitions::Partition;
 
 const TARGET: &str = "riscv32imc-unknown-none-elf";
@@ -227,11 +228,11 @@ impl Sizes {
     /// Those of the firmware that was built last, and of its image.
     fn measure(image: &Path) -> Result<Self, Failed> {
         let elf = fs::read(firmware()).map_err(|error| wrong(&firmware(), error))?;
+        let sections = elf::sections(&elf).map_err(|error| wrong(&firmware(), error))?;
         let image = fs::metadata(image).map_err(|error| wrong(image, error))?;
         Ok(Sizes {
             image: image.len(),
-            parts: elf::parts(&elf)
-                .ok_or_else(|| wrong(&firmware(), "it is not a 32-bit ELF file"))?,
+            parts: part::parts(&sections),
         })
     }
 

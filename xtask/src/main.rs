@@ -5,6 +5,7 @@ mod certificates;
 mod command;
 mod conformance;
 mod console;
+mod elf;
 mod esp32c3;
 mod fuzz;
 mod homeassistant;

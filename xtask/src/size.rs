@@ -3,8 +3,8 @@
 //! A little firmware is built with and without MQTT; flash is the difference of the two. RAM is
 //! all of it: variables, buffers and futures, and the deepest stack of a real run in QEMU.
 
-mod elf;
 mod emulator;
+mod footprint;
 
 use std::path::PathBuf;
 
@@ -157,9 +157,9 @@ pub fn size(options: Options) -> Result<(), Failed> {
         name = toolchain.name()?;
         for features in &FEATURES {
             let built = build(&toolchain, machine.target, features)?;
-            let without = elf::footprint(&built(BASELINE))?;
+            let without = footprint::footprint(&built(BASELINE))?;
             for &way in ways {
-                let with = elf::footprint(&built(way))?;
+                let with = footprint::footprint(&built(way))?;
                 let stack = emulator::stack_depth(machine.emulator, &built(way))?;
                 let (flash, ram) = (with.flash - without.flash, with.statics + stack);
                 let key = format!("{name},{},{},{way}", machine.target, features.name);
