@@ -417,7 +417,8 @@ impl<'b, T: Read + Write, C: Timer> Client<'b, T, C> {
                 #[cfg(not(feature = "v5"))]
                 Err(error) => return Err(self.failed(error.into())),
             }
-            if let Transfer::TimedOut = self.transfer(until).await?
+            let transfer = self.transfer(until).await?;
+            if matches!(transfer, Transfer::TimedOut)
                 && until.is_some_and(|until| until <= self.clock.now())
             {
                 return Ok(None);

@@ -486,9 +486,10 @@ impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
         #[cfg(feature = "v5")]
         if let (Some(transport), ClientError::Session(_)) = (&mut self.transport, &error) {
             // What the server did wrong, if it listens. `write_all` panics where a write returns 0.
-            while let bytes @ [_, ..] = self.session.transmit()
-                && let Ok(count @ 1..) = transport.write(bytes)
-            {
+            while let bytes @ [_, ..] = self.session.transmit() {
+                let Ok(count @ 1..) = transport.write(bytes) else {
+                    break;
+                };
                 self.session.transmitted(count, self.now);
             }
             let _ = transport.flush();

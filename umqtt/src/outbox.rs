@@ -209,9 +209,10 @@ impl<'b> Outbox<'b> {
     #[cfg(feature = "v5")]
     pub fn is_between_packets(&self) -> bool {
         let mut at = self.start;
-        while let Some(entry) = self.entry(at)
-            && at < self.sent
-        {
+        while at < self.sent {
+            let Some(entry) = self.entry(at) else {
+                break;
+            };
             at = entry.end;
         }
         at == self.sent && !self.stream.is_open()

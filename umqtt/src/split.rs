@@ -274,10 +274,10 @@ impl<'b, C: Timer> Shared<'b, C> {
             else {
                 return self.wait_as_publisher(context);
             };
-            if backlog.feed(&mut session, &mut told) > 0
-                && let Some(runner) = self.runner.take()
-            {
-                runner.wake();
+            if backlog.feed(&mut session, &mut told) > 0 {
+                if let Some(runner) = self.runner.take() {
+                    runner.wake();
+                }
             }
             if backlog.is_empty() {
                 Poll::Ready(Ok(()))

@@ -366,7 +366,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn unhex(hex: &str) -> Vec<u8> {
-    assert!(hex.len().is_multiple_of(2));
+    assert_eq!(hex.len() % 2, 0);
     (0..hex.len())
         .step_by(2)
         .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex"))

@@ -11,6 +11,7 @@ mod fuzz;
 mod homeassistant;
 mod lint;
 mod no_panic;
+mod oldest;
 mod packages;
 mod page;
 mod published;

@@ -51,7 +51,7 @@ pub fn install_missing(programs: &[(&str, &'static str)]) -> Result<(), Failed> 
         )));
     }
     eprintln!("installing {names}");
-    apt_get(&["update", "--quiet"])?;
+    update()?;
     apt_get(
         &[
             &["install", "--quiet", "--yes", "--no-install-recommends"],
@@ -59,6 +59,11 @@ pub fn install_missing(programs: &[(&str, &'static str)]) -> Result<(), Failed> 
         ]
         .concat(),
     )
+}
+
+/// Has `apt-get` learn what there is.
+pub fn update() -> Result<(), Failed> {
+    apt_get(&["update", "--quiet"])
 }
 
 /// Installs a package of PyPI into an environment of its own, unless it is there; returns the path of its program.

@@ -1,7 +1,8 @@
 //! That the client can be published, and what a stranger then gets: a package without warnings that
 //! holds what belongs into it, and builds with the oldest compiler it names.
 
-use crate::command::{Failed, Task, cargo, program, root};
+use crate::command::{Failed, Task, cargo};
+use crate::oldest;
 
 /// What belongs into the package: folders, and files.
 const CONTENT: [&str; 11] = [
@@ -19,15 +20,13 @@ const CONTENT: [&str; 11] = [
 ];
 /// What must be in it, for its licence's sake.
 const LICENCES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
-/// The features a program may choose.
-const FEATURES: [&str; 4] = ["v3", "v5", "v3,v5", "v3,v5,std"];
 
-/// Fails if the package could not be published as it is, or not be built by who names the oldest
-/// compiler.
+/// Fails if the package could not be published as it is, or not be built by the oldest compiler it names.
 pub fn published() -> Result<(), Failed> {
     content()?;
     dry_run()?;
-    oldest_compiler()
+    println!("umqtt can be published.");
+    oldest::oldest()
 }
 
 fn content() -> Result<(), Failed> {
@@ -90,46 +89,6 @@ fn said_by(task: Task) -> Result<String, Failed> {
     }
 }
 
-/// Builds the client with the `rust-version` of its manifest, alone with each choice of features.
-fn oldest_compiler() -> Result<(), Failed> {
-    let manifest = root().join("Cargo.toml");
-    let text = std::fs::read_to_string(&manifest)
-        .map_err(|error| Failed::Start(format!("read {}", manifest.display()), error))?;
-    let oldest = rust_version(&text)
-        .ok_or_else(|| Failed::Advice("Cargo.toml names no rust-version".into()))?;
-    let ours = program("rustc").args(["--version"]).output()?;
-    let is_ours = ours.starts_with(&format!("rustc {oldest}."));
-    let toolchain = format!("{oldest}.0");
-    if !is_ours {
-        program("rustup")
-            .args(["toolchain", "install", "--profile", "minimal", &toolchain])
-            .output()?;
-    }
-    for features in FEATURES {
-        let task = match is_ours {
-            true => cargo("check"),
-            false => program("rustup")
-                .args(["run", &toolchain, "cargo", "check"])
-                .env_remove("CARGO")
-                .env_remove("RUSTC")
-                .env_remove("RUSTUP_TOOLCHAIN"),
-        };
-        task.args(["--quiet", "--locked", "--package", "umqtt"])
-            .args(["--no-default-features", "--features", features])
-            .args(["--target-dir", "target/oldest"])
-            .output()?;
-    }
-    println!("umqtt can be published, and builds with Rust {oldest}.");
-    Ok(())
-}
-
-fn rust_version(manifest: &str) -> Option<&str> {
-    let line = manifest
-        .lines()
-        .find_map(|line| line.strip_prefix("rust-version = "))?;
-    Some(line.trim().trim_matches('"'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,12 +103,5 @@ mod tests {
     fn every_warning_counts_but_that_nothing_was_published() {
         let said = "warning: aborting upload due to dry run\n   Packaged\nwarning: no licence\n";
         assert!(warnings(said).eq(["warning: no licence"]));
-    }
-
-    #[test]
-    fn the_oldest_compiler_is_the_manifests() {
-        let manifest = "[workspace.package]\nrust-version = \"1.95\"\n";
-        assert_eq!(rust_version(manifest), Some("1.95"));
-        assert_eq!(rust_version("[package]"), None);
     }
 }

@@ -15,10 +15,10 @@ impl Outbox<'_> {
                 let packet = self.buffer.get(at..entry.end)?;
                 let to = image.get_mut(length..length + packet.len())?;
                 to.copy_from_slice(packet);
-                if let Some(first) = to.first_mut()
-                    && entry.is_publish()
-                {
-                    *first |= DUP;
+                if entry.is_publish() {
+                    if let Some(first) = to.first_mut() {
+                        *first |= DUP;
+                    }
                 }
                 length += packet.len();
             }

@@ -57,9 +57,8 @@ impl<'b> Aliases<'b> {
             return Err(ProtocolError::TopicAlias);
         }
         if !topic.is_empty() {
-            if TopicName::from_bytes(topic).is_some()
-                && let Some(slot) = self.slot_mut(alias)
-            {
+            let is_topic = TopicName::from_bytes(topic).is_some();
+            if let Some(slot) = self.slot_mut(alias).filter(|_| is_topic) {
                 let fits = 2 + topic.len() <= slot.len() && topic.len() < TOO_LONG;
                 let mut writer = Writer::new(slot);
                 match fits {

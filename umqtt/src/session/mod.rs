@@ -145,9 +145,8 @@ impl<'b> Session<'b> {
     /// [`version`](Connect::version) than that of the connection before.
     pub fn connect(&mut self, connect: &Connect<'_>, now: Instant) -> Result<(), ConnectError> {
         self.closed();
-        if let Some(will) = &connect.will
-            && !is_topic_name(will.topic)
-        {
+        let will = connect.will.as_ref();
+        if will.is_some_and(|will| !is_topic_name(will.topic)) {
             return Err(ConnectError::InvalidWillTopic);
         }
         if !self.outbox.is_large_enough() {
@@ -179,11 +178,11 @@ impl<'b> Session<'b> {
         self.state = State::Closed;
         self.inbox.clear();
         self.outbox.rewind();
-        if let Some(owed) = self.owed()
-            && (owed.is(first::PUBREC) || owed.is(first::PUBREL))
-        {
+        if let Some(owed) = self.owed() {
             // The caller has that message, or the server has it: it must not come a second time.
-            self.outbox.remember(owed.first, owed.identifier);
+            if owed.is(first::PUBREC) || owed.is(first::PUBREL) {
+                self.outbox.remember(owed.first, owed.identifier);
+            }
         }
         self.hello = 0;
         self.hello_sent = 0;

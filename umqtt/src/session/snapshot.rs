@@ -34,11 +34,12 @@ impl Session<'_> {
             .get_mut(..HEAD)?
             .copy_from_slice(&[b'M', b'Q', 1, level, high, low]);
         let mut end = HEAD + self.outbox.save(image.get_mut(HEAD..)?)?;
-        if let Some(owed) = self.owed()
-            && (owed.is(first::PUBREL)
+        let owed = self.owed().filter(|owed| {
+            (owed.is(first::PUBREL)
                 || owed.is(first::PUBREC) && self.outbox.received(owed.identifier).is_none())
-            && end - HEAD + 4 <= self.outbox.capacity()
-        {
+                && end - HEAD + 4 <= self.outbox.capacity()
+        });
+        if let Some(owed) = owed {
             let [high, low] = owed.identifier.value().to_be_bytes();
             image
                 .get_mut(end..end + 4)?

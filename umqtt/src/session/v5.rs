@@ -265,13 +265,13 @@ impl Session<'_> {
             State::Closed | State::Disconnecting => false,
         };
         self.closed();
-        if let Error::Protocol(error) = error
-            && self.version.is_5()
-            && is_possible
-        {
-            let packet = self.inbox.scratch();
-            self.hello = 3.min(packet.len());
-            Writer::packet(packet, first::DISCONNECT, 1).u8(error.reason().0);
+        match error {
+            Error::Protocol(error) if self.version.is_5() && is_possible => {
+                let packet = self.inbox.scratch();
+                self.hello = 3.min(packet.len());
+                Writer::packet(packet, first::DISCONNECT, 1).u8(error.reason().0);
+            }
+            _ => {}
         }
     }
 
