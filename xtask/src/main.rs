@@ -18,6 +18,7 @@ mod published;
 mod quick_starts;
 mod readme;
 mod record;
+mod semver;
 mod size;
 mod test;
 mod toolchain;
@@ -107,6 +108,12 @@ enum Task {
     NoPanic,
     /// Check that the client can be published: its package, without warnings, and its oldest compiler.
     Published,
+    /// Check that programs written for the client as it was still compile.
+    Semver {
+        /// What is public now has to stay from now on: for a release, with its version.
+        #[arg(long)]
+        write: bool,
+    },
     /// Check that the tables of the client's README are what `size` and `bench` wrote down.
     Readme {
         /// Make them so.
@@ -161,6 +168,7 @@ fn main() -> ExitCode {
         Task::Fuzz(options) => fuzz::fuzz(&options),
         Task::NoPanic => no_panic::no_panic(),
         Task::Published => published::published(),
+        Task::Semver { write } => semver::semver(write),
         Task::Readme { write } => readme::readme(write),
         Task::Virt(options) => virt::virt(&options),
         Task::Console => console::console(),

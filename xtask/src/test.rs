@@ -1,46 +1,48 @@
 //! All tests, in the order in which they are cheapest to fail.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::command::{Failed, cargo, program};
 use crate::{
     bench, conformance, console, esp32c3, fuzz, lint, no_panic, packages, page, published,
-    quick_starts, readme, size, virt, wear,
+    quick_starts, readme, semver, size, virt, wear,
 };
 
 /// Installs what is missing and runs everything.
 pub fn everything() -> Result<(), Failed> {
-    let start = Instant::now();
-    packages::install()?;
-    packages::brokers()?;
-    let mut tally = Tally::default();
+    let mut stages = Stages::new();
+    stages.run("install", || {
+        packages::install()?;
+        packages::brokers()
+    })?;
+    stages.run("lint", lint::everything)?;
+    stages.run("readme", || readme::readme(false))?;
+    stages.run("conformance", || conformance::conformance(false))?;
+    stages.run("no-panic", no_panic::no_panic)?;
+    stages.run("published", published::published)?;
+    stages.run("semver", || semver::semver(false))?;
 
-    lint::everything()?;
-    readme::readme(false)?;
-    conformance::conformance(false)?;
-    no_panic::no_panic()?;
-    published::published()?;
-
-    tally.count("test --workspace --exclude monster-scenarios --all-features")?;
-    tally.count(fuzz::SEEDS)?;
+    stages.count("unit tests", || {
+        tests("test --workspace --exclude monster-scenarios --all-features")
+    })?;
+    stages.count("fuzz", || tests(fuzz::SEEDS))?;
+    stages.run("build", build_for_scenarios)?;
     // The end-to-end tests start the program as a person would. They mostly wait, so there may be
     // more of them at once than there are processors.
-    build_for_scenarios()?;
-    tally.count("test --package monster-scenarios -- --test-threads 8")?;
-    tally.count(BROKERS)?;
-    console::console()?;
-    tally.passed += page::page()?;
-    page::portal()?;
-    tally.passed += quick_starts::quick_starts(&[])?;
-    chaos(1, 2)?;
-    cargo("run --quiet --release --package monster-sim -- --seed 1 --hours 5000").run()?;
-    figures()?;
-
-    println!(
-        "\nEverything passed in {} s.\n{} passed, 0 failed",
-        start.elapsed().as_secs(),
-        tally.passed
-    );
+    stages.count("scenarios", || {
+        tests("test --package monster-scenarios -- --test-threads 8")
+    })?;
+    stages.count("brokers", || tests(BROKERS))?;
+    stages.run("console", console::console)?;
+    stages.count("page", page::page)?;
+    stages.run("portal", page::portal)?;
+    stages.count("quick starts", || quick_starts::quick_starts(&[]))?;
+    stages.run("chaos", || chaos(1, 2))?;
+    stages.run("sim", || {
+        cargo("run --quiet --release --package monster-sim -- --seed 1 --hours 5000").run()
+    })?;
+    measure(&mut stages)?;
+    stages.print();
     Ok(())
 }
 
@@ -80,32 +82,84 @@ fn build_for_scenarios() -> Result<(), Failed> {
 
 /// Figures that are gated: each command prints what it measured, and fails where it is not enough.
 pub fn figures() -> Result<(), Failed> {
-    wear::wear()?;
-    cargo("build --release --package monster-desk").run()?;
-    // On one processor: what a wake-up from one to another takes would hide the difference.
-    let latency = "-c 0 cargo run --quiet --release --package monster-scenarios --bin latency";
-    program("taskset").args(latency.split(' ')).run()?;
-    cargo("run --quiet --release --package monster-scenarios --bin idle -- 20 0.5").run()?;
-    virt::figures()?;
-    esp32c3::esp32c3(&esp32c3::Options::default())?;
-    size::size(size::Options::gate())?;
-    bench::bench(bench::Options::gate())
+    measure(&mut Stages::new())
 }
 
-/// How many tests passed.
-#[derive(Default)]
-struct Tally {
+/// Nothing runs beside these: they measure time.
+fn measure(stages: &mut Stages) -> Result<(), Failed> {
+    stages.run("wear", wear::wear)?;
+    stages.run("latency", || {
+        cargo("build --release --package monster-desk").run()?;
+        // On one processor: what a wake-up from one to another takes would hide the difference.
+        let latency = "-c 0 cargo run --quiet --release --package monster-scenarios --bin latency";
+        program("taskset").args(latency.split(' ')).run()
+    })?;
+    stages.run("idle", || {
+        cargo("run --quiet --release --package monster-scenarios --bin idle -- 20 0.5").run()
+    })?;
+    stages.run("virt", virt::figures)?;
+    stages.run("esp32c3", || esp32c3::esp32c3(&esp32c3::Options::default()))?;
+    stages.run("size", || size::size(size::Options::gate()))?;
+    stages.run("bench", || bench::bench(bench::Options::gate()))
+}
+
+/// Runs `cargo` with these words, and counts how many tests passed by what its test runner says.
+fn tests(words: &str) -> Result<u64, Failed> {
+    let mut passed = 0;
+    cargo(words).each_line(|line| {
+        let count = line
+            .strip_prefix("test result: ok. ")
+            .and_then(|rest| rest.split(' ').next()?.parse::<u64>().ok());
+        passed += count.unwrap_or(0);
+    })?;
+    Ok(passed)
+}
+
+/// What was run, and how long it took.
+struct Stages {
+    started: Instant,
+    took: Vec<(&'static str, Duration)>,
     passed: u64,
 }
 
-impl Tally {
-    /// Runs `cargo` with these words, and counts what its test runner says has passed.
-    fn count(&mut self, words: &str) -> Result<(), Failed> {
-        cargo(words).each_line(|line| {
-            let passed = line
-                .strip_prefix("test result: ok. ")
-                .and_then(|rest| rest.split(' ').next()?.parse::<u64>().ok());
-            self.passed += passed.unwrap_or(0);
-        })
+impl Stages {
+    fn new() -> Self {
+        Stages {
+            started: Instant::now(),
+            took: Vec::new(),
+            passed: 0,
+        }
+    }
+
+    fn run(
+        &mut self,
+        name: &'static str,
+        stage: impl FnOnce() -> Result<(), Failed>,
+    ) -> Result<(), Failed> {
+        self.count(name, || stage().map(|()| 0))
+    }
+
+    /// One that says how many tests passed.
+    fn count(
+        &mut self,
+        name: &'static str,
+        stage: impl FnOnce() -> Result<u64, Failed>,
+    ) -> Result<(), Failed> {
+        let started = Instant::now();
+        self.passed += stage()?;
+        self.took.push((name, started.elapsed()));
+        Ok(())
+    }
+
+    fn print(&self) {
+        println!("\nSeconds of each stage:");
+        for (name, took) in &self.took {
+            println!("{:>6}  {name}", took.as_secs());
+        }
+        println!(
+            "\nEverything passed in {} s.\n{} passed, 0 failed",
+            self.started.elapsed().as_secs(),
+            self.passed
+        );
     }
 }
