@@ -6,6 +6,7 @@
 mod devices;
 mod network;
 mod screen;
+mod table;
 
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};

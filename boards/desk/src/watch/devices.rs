@@ -89,6 +89,13 @@ impl Devices {
         self.0.len()
     }
 
+    /// Whether this one is known to be away.
+    pub fn is_offline(&self, id: &DeviceId) -> bool {
+        self.0
+            .get(id)
+            .is_some_and(|device| device.online == Some(false))
+    }
+
     pub fn online(&self) -> usize {
         self.0
             .values()

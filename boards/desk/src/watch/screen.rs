@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use monster::identity::DeviceId;
 use ratatui::layout::{Constraint, Layout};
-use ratatui::style::{Color, Modifier, Style};
+use ratatui::style::{Color, Style};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Cell, Paragraph, Row, Table, TableState};
+use ratatui::widgets::{Paragraph, TableState};
 use ratatui::{DefaultTerminal, Frame};
 use tokio::sync::mpsc;
 
-use super::devices::{Climate, Device, Devices};
+use super::devices::Devices;
+use super::table::{self, BAD, FAINT, STRONG, WARNING};
 
 /// What a person wants.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,6 +36,8 @@ struct Picture {
     url: String,
     link: Link,
     chosen: Option<DeviceId>,
+    /// Why the last key did nothing.
+    note: Option<String>,
     /// Which rows are to be seen.
     table: TableState,
 }
@@ -110,6 +113,7 @@ impl Picture {
             url,
             link: Link::Connecting,
             chosen: None,
+            note: None,
             table: TableState::default(),
         }
     }
@@ -124,6 +128,7 @@ impl Picture {
         else {
             return matches!(event, Event::Resize(..)).then_some(Action::Draw);
         };
+        self.note = None;
         if modifiers.contains(KeyModifiers::CONTROL) {
             return (*code == KeyCode::Char('c')).then_some(Action::Quit);
         }
@@ -131,7 +136,7 @@ impl Picture {
         match code {
             KeyCode::Char('q' | 'Q') | KeyCode::Esc => return Some(Action::Quit),
             KeyCode::Char(' ' | 't' | 'T') | KeyCode::Enter => {
-                return self.chosen.clone().map(Action::Toggle);
+                return self.toggle(devices);
             }
             KeyCode::Up | KeyCode::Char('k') => self.choose(devices, -1),
             KeyCode::Down | KeyCode::Char('j') => self.choose(devices, 1),
@@ -141,6 +146,20 @@ impl Picture {
             KeyCode::End => self.choose(devices, isize::MAX),
             _ => return None,
         }
+        Some(Action::Draw)
+    }
+
+    /// Only what can happen now is asked for: a switch must not move when nobody thinks of it any more.
+    fn toggle(&mut self, devices: &Devices) -> Option<Action> {
+        let id = self.chosen.clone()?;
+        let missing = if !matches!(self.link, Link::Up) {
+            "there is no connection".to_owned()
+        } else if devices.is_offline(&id) {
+            format!("{id} is offline")
+        } else {
+            return Some(Action::Toggle(id));
+        };
+        self.note = Some(format!("nothing was sent: {missing}"));
         Some(Action::Draw)
     }
 
@@ -168,26 +187,27 @@ impl Picture {
             Constraint::Length(1),
         ])
         .areas(frame.area());
-        frame.render_widget(Paragraph::new(self.head(devices)), head);
+        frame.render_widget(Paragraph::new(self.head(devices, head.width)), head);
         if devices.len() == 0 {
             if matches!(self.link, Link::Up) {
                 let text = "No device has been heard of yet: `monster --broker URL` is one.";
                 frame.render_widget(Paragraph::new(Line::styled(text, FAINT)), middle);
             }
         } else {
-            frame.render_stateful_widget(table(devices, now), middle, &mut self.table);
+            let is_live = matches!(self.link, Link::Up);
+            let table = table::of(devices, is_live, now, middle.width);
+            frame.render_stateful_widget(table, middle, &mut self.table);
         }
-        frame.render_widget(Paragraph::new(keys()), foot);
+        let foot_line = match &self.note {
+            Some(note) => Line::styled(note.as_str(), WARNING),
+            None => keys(),
+        };
+        frame.render_widget(Paragraph::new(foot_line), foot);
     }
 
-    fn head(&self, devices: &Devices) -> Line<'_> {
-        let mut spans = vec![
-            Span::styled("monster watch", STRONG),
-            Span::raw("  "),
-            Span::styled(self.url.as_str(), FAINT),
-            Span::raw("  "),
-        ];
-        spans.push(match &self.link {
+    /// How it stands with the broker; before that, what there is room for.
+    fn head(&self, devices: &Devices, width: u16) -> Line<'_> {
+        let state = match &self.link {
             Link::Connecting => Span::styled("connecting", FAINT),
             Link::Down(why) => Span::styled(format!("not connected: {why}"), BAD),
             Link::Up => {
@@ -195,84 +215,19 @@ impl Picture {
                 let plural = if all == 1 { "" } else { "s" };
                 Span::raw(format!("{all} device{plural}, {online} online"))
             }
-        });
-        Line::from(spans)
-    }
-}
-
-const STRONG: Style = Style::new().add_modifier(Modifier::BOLD);
-const FAINT: Style = Style::new().add_modifier(Modifier::DIM);
-const GOOD: Style = Style::new().fg(Color::Green);
-const WARNING: Style = Style::new().fg(Color::Yellow);
-const BAD: Style = Style::new().fg(Color::Red);
-
-const COLUMNS: [(&str, u16); 7] = [
-    ("device", 23),
-    ("status", 9),
-    ("switch", 6),
-    ("temperature", 11),
-    ("humidity", 8),
-    ("signal", 8),
-    ("last heard", 12),
-];
-
-fn table(devices: &Devices, now: Instant) -> Table<'static> {
-    let rows = devices.iter().map(|(id, device)| row(id, device, now));
-    let header = Row::new(COLUMNS.map(|(name, _)| name)).style(FAINT);
-    Table::new(rows, COLUMNS.map(|(_, width)| Constraint::Max(width)))
-        .header(header)
-        .column_spacing(2)
-        .row_highlight_style(Style::new().add_modifier(Modifier::REVERSED))
-}
-
-fn row(id: &DeviceId, device: &Device, now: Instant) -> Row<'static> {
-    let status = match device.online {
-        Some(true) => Span::styled("● online", GOOD),
-        Some(false) => Span::styled("○ offline", BAD),
-        None => unknown(),
-    };
-    let switch = match device.switch {
-        Some(true) => Span::styled("on", GOOD),
-        Some(false) => Span::raw("off"),
-        None => unknown(),
-    };
-    let (temperature, humidity) = match &device.climate {
-        Some(Climate::Reading {
-            temperature,
-            humidity,
-        }) => (
-            Span::raw(format!("{temperature:.1} °C")),
-            Span::raw(format!("{humidity:.1} %")),
-        ),
-        Some(Climate::Fault(why)) => (Span::styled(why.clone(), WARNING), unknown()),
-        None => (unknown(), unknown()),
-    };
-    let signal = device
-        .signal
-        .map_or_else(unknown, |signal| Span::raw(format!("{signal} dBm")));
-    let seen = device
-        .seen
-        .map_or_else(unknown, |seen| Span::raw(ago(now - seen)));
-    Row::new([
-        Cell::from(id.to_string()),
-        Cell::from(status),
-        Cell::from(switch),
-        Cell::from(temperature),
-        Cell::from(humidity),
-        Cell::from(signal),
-        Cell::from(seen),
-    ])
-}
-
-fn unknown() -> Span<'static> {
-    Span::styled("–", FAINT)
-}
-
-fn ago(time: Duration) -> String {
-    match time.as_secs() {
-        seconds @ 0..60 => format!("{seconds} s ago"),
-        seconds @ 60..3600 => format!("{} min ago", seconds / 60),
-        seconds => format!("{} h ago", seconds / 3600),
+        };
+        let mut line = Line::from(state);
+        let before = [
+            Span::styled(self.url.as_str(), FAINT),
+            Span::styled("monster watch", STRONG),
+        ];
+        for part in before {
+            if line.width() + 2 + part.width() > usize::from(width) {
+                break;
+            }
+            line.spans.splice(0..0, [part, Span::raw("  ")]);
+        }
+        line
     }
 }
 
@@ -305,6 +260,7 @@ mod tests {
             ),
             ("monster/a1/diag", r#"{"rssi":-61}"#),
             ("monster/b2/status", "offline"),
+            ("monster/c3/switch/0", "off"),
         ] {
             devices.take(topic, payload.as_bytes(), false, now);
         }
@@ -312,13 +268,17 @@ mod tests {
     }
 
     fn lines(picture: &mut Picture, devices: &Devices, now: Instant) -> Vec<String> {
-        let mut terminal = Terminal::new(TestBackend::new(100, 8)).unwrap();
+        lines_in(100, picture, devices, now)
+    }
+
+    fn lines_in(width: u16, picture: &mut Picture, devices: &Devices, now: Instant) -> Vec<String> {
+        let mut terminal = Terminal::new(TestBackend::new(width, 8)).unwrap();
         terminal
             .draw(|frame| picture.draw(frame, devices, now))
             .unwrap();
         let buffer = terminal.backend().buffer().clone();
         let row = |y| {
-            (0..100)
+            (0..width)
                 .map(|x| buffer[(x, y)].symbol())
                 .collect::<String>()
         };
@@ -338,7 +298,7 @@ mod tests {
         let lines = lines(&mut picture, &devices, start + Duration::from_secs(75));
         assert_eq!(
             lines[0],
-            "monster watch  mqtt://127.0.0.1:1883  2 devices, 1 online"
+            "monster watch  mqtt://127.0.0.1:1883  3 devices, 1 online"
         );
         let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
         assert_eq!(
@@ -364,6 +324,7 @@ mod tests {
         let now = Instant::now();
         let devices = devices(now);
         let mut picture = Picture::new(String::new());
+        picture.link = Link::Up;
         let space = key(KeyCode::Char(' '));
         assert_eq!(picture.take(&space, &devices), None);
         lines(&mut picture, &devices, now);
@@ -375,16 +336,73 @@ mod tests {
         for _ in 0..3 {
             picture.take(&key(KeyCode::Down), &devices);
         }
-        assert_eq!(toggled(&mut picture), "b2");
+        assert_eq!(toggled(&mut picture), "c3");
         for code in [KeyCode::Home, KeyCode::Up, KeyCode::PageUp] {
             picture.take(&key(code), &devices);
         }
         assert_eq!(toggled(&mut picture), "a1");
         picture.take(&key(KeyCode::End), &devices);
-        assert_eq!(toggled(&mut picture), "b2");
+        assert_eq!(toggled(&mut picture), "c3");
         assert_eq!(
             picture.take(&key(KeyCode::Char('q')), &devices),
             Some(Action::Quit)
         );
+    }
+
+    #[test]
+    fn what_cannot_happen_now_is_not_sent_and_the_last_line_says_so_until_the_next_key() {
+        let now = Instant::now();
+        let devices = devices(now);
+        let mut picture = Picture::new(String::new());
+        picture.link = Link::Up;
+        lines(&mut picture, &devices, now);
+        let foot = |picture: &mut Picture| lines(picture, &devices, now).pop().unwrap();
+        let space = key(KeyCode::Char(' '));
+        picture.take(&key(KeyCode::Down), &devices);
+        assert_eq!(picture.take(&space, &devices), Some(Action::Draw));
+        assert_eq!(foot(&mut picture), "nothing was sent: b2 is offline");
+        picture.take(&key(KeyCode::Up), &devices);
+        assert_eq!(foot(&mut picture), "↑↓ choose   space toggle   q quit");
+        picture.link = Link::Down("connection refused".to_owned());
+        assert_eq!(picture.take(&space, &devices), Some(Action::Draw));
+        assert_eq!(
+            foot(&mut picture),
+            "nothing was sent: there is no connection"
+        );
+    }
+
+    #[test]
+    fn in_a_narrow_terminal_the_most_important_is_whole_and_the_rest_is_left_out() {
+        let start = Instant::now();
+        let devices = devices(start);
+        let mut picture = Picture::new("mqtt://127.0.0.1:1883".to_owned());
+        picture.link = Link::Up;
+        for (width, head, names, first) in [
+            (
+                60,
+                "monster watch  mqtt://127.0.0.1:1883  3 devices, 1 online",
+                "device status switch temperature humidity last heard",
+                "a1 ● online on 23.4 °C 56.0 % 2 s ago",
+            ),
+            (
+                45,
+                "mqtt://127.0.0.1:1883  3 devices, 1 online",
+                "device status switch temperature",
+                "a1 ● online on 23.4 °C",
+            ),
+            (
+                28,
+                "3 devices, 1 online",
+                "device status switch",
+                "a1 ● online on",
+            ),
+        ] {
+            let now = start + Duration::from_secs(2);
+            let lines = lines_in(width, &mut picture, &devices, now);
+            let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert_eq!(lines[0], head, "{width}");
+            assert_eq!(words(&lines[2]), names, "{width}");
+            assert_eq!(words(&lines[3]), first, "{width}");
+        }
     }
 }
