@@ -126,6 +126,7 @@ pub static COMPONENTS: &[Component] = &[
             ("val_tpl", Value::Field("uptime")),
             ("dev_cla", Value::Text("duration")),
             ("unit_of_meas", Value::Text("s")),
+            ("sug_dsp_prc", Value::Json("0")),
             ("stat_cla", Value::Text("measurement")),
         ],
     },

@@ -430,6 +430,7 @@ mod rules {
                     "stat_t",
                     "val_tpl",
                     "unit_of_meas",
+                    "sug_dsp_prc",
                     "stat_cla",
                     "exp_aft",
                     "ops",
@@ -511,6 +512,7 @@ mod rules {
                 let types = value.as_array().unwrap();
                 assert!(!types.is_empty() && types.iter().all(Value::is_string));
             }
+            "sug_dsp_prc" => assert!(value.is_u64(), "{key}"),
             "stat_t" | "cmd_t" | "t" => topic(value),
             "val_tpl" => {
                 let template = text(value);

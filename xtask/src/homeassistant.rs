@@ -10,7 +10,7 @@ use monster::identity::DeviceId;
 use monster::settings::Settings;
 
 use crate::command::{Failed, Task, cargo, program, root};
-use crate::packages;
+use crate::{packages, page};
 
 /// Where everything of it is, below the root of the repository.
 const FOLDER: &str = "target/homeassistant";
@@ -29,14 +29,20 @@ const BESIDE: [(&str, &str); 3] = [
     ("node", "nodejs"),
     ("ip", "iproute2"),
 ];
+/// What would have to be compiled, and only listens to voices: the package, the module, and what is imported of it, of
+/// which there is an empty one.
+const STAND_INS: [(&str, &str, &str); 2] = [
+    ("pymicro-vad", "pymicro_vad", "MicroVad"),
+    ("pyspeex-noise", "pyspeex_noise", "AudioProcessor"),
+];
+/// The picture for the documentation.
+const PICTURE: &str = "docs/pictures/home-assistant.webp";
 /// Home Assistant's own settings there: nothing but its pages.
 const CONFIGURATION: &str = "\
 homeassistant:
   name: Home
   time_zone: UTC
   unit_system: metric
-http:
-  server_host: 127.0.0.1
 frontend:
 config:
 history:
@@ -63,6 +69,9 @@ pub struct Options {
     /// Run it, too, with a device on its broker: it must find the device, move its switch, and forget it.
     #[arg(long)]
     live: bool,
+    /// Take the picture of its page of the device, for the documentation, on the way.
+    #[arg(long, requires = "live")]
+    picture: bool,
 }
 
 /// Gives the message of every combination of settings to Home Assistant's own code.
@@ -85,21 +94,30 @@ pub fn homeassistant(options: &Options) -> Result<(), Failed> {
     fs::write(&check, include_str!("homeassistant/check.py")).map_err(|it| wrong(&check, it))?;
     python.run(["check.py", "messages"])?.run()?;
     match options.live {
-        true => live(&python, &folder),
+        true => live(&python, &folder, options.picture),
         false => Ok(()),
     }
 }
 
 /// Runs Home Assistant with a device and a broker, in a network of their own.
-fn live(python: &Python, folder: &Path) -> Result<(), Failed> {
+fn live(python: &Python, folder: &Path, picture: bool) -> Result<(), Failed> {
     packages::install_missing(&BESIDE)?;
+    if picture {
+        page::install()?;
+    }
     cargo("build --package monster-desk").run()?;
     let script = python.inside().join("requirements.py");
     let text = include_str!("homeassistant/requirements.py");
     fs::write(&script, text).map_err(|error| wrong(&script, error))?;
-    let more = python.run(["requirements.py"])?.output()?;
+    let left_out = STAND_INS.map(|(package, ..)| package);
+    let more = python.run([&["requirements.py"], &left_out[..]].concat())?;
+    let more = more.output()?;
     let more: Vec<&str> = more.lines().collect();
     python.add(folder, &[&PACKAGES[..], &more].concat())?;
+    for (_, module, class) in STAND_INS {
+        let path = python.inside().join(format!("packages/{module}.py"));
+        fs::write(&path, format!("class {class}: pass\n")).map_err(|error| wrong(&path, error))?;
+    }
 
     let config = python.inside().join("config");
     let _ = fs::remove_dir_all(&config);
@@ -109,8 +127,12 @@ fn live(python: &Python, folder: &Path) -> Result<(), Failed> {
     let words = ["-m", "homeassistant", "--config", "config", "--skip-pip"];
     let command = python.run(words)?.words();
     let text = |path: &Path| packages::path_text(path).map(|text| format!("{text:?}"));
+    let picture = match picture {
+        true => format!(r#","picture":{}"#, text(&root().join(PICTURE))?),
+        false => String::new(),
+    };
     let parts = format!(
-        r#"{{"root":{},"folder":{},"homeassistant":{command:?}}}"#,
+        r#"{{"root":{},"folder":{},"homeassistant":{command:?}{picture}}}"#,
         text(&root())?,
         text(&folder.join("live"))?,
     );
@@ -219,8 +241,9 @@ impl Python {
         let version = version.output()?;
         program(packages::path_text(&uv)?)
             .args(["pip", "install", "--quiet", "--only-binary", ":all:"])
-            // One that has no code to compile, and no wheel.
-            .args(["--no-binary", "pyric", "--python-version", version.trim()])
+            // Those that have no code to compile, and no wheel.
+            .args(["--no-binary", "pyric", "--no-binary", "pyturbojpeg"])
+            .args(["--python-version", version.trim()])
             .args([Path::new("--overrides"), &overrides])
             .args([Path::new("--target"), &inside.join("packages")])
             .args(packages)

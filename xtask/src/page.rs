@@ -56,7 +56,7 @@ pub fn portal() -> Result<(), Failed> {
 }
 
 /// Installs a browser and what drives it; returns where the tests are.
-fn install() -> Result<PathBuf, Failed> {
+pub fn install() -> Result<PathBuf, Failed> {
     packages::install_missing(&PROGRAMS)?;
     if !Path::new(FONT.0).is_file() {
         packages::install_missing(&[FONT])?;

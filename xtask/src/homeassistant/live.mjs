@@ -1,12 +1,12 @@
 // Home Assistant itself, with a device on its broker: it finds the device, moves its switch, and forgets the device
 // when that is told to be silent. Started in a network of its own by `cargo xtask homeassistant --live`, with what runs
-// each of the parts: {"root", "folder", "homeassistant": [words]}.
+// each of the parts: {"root", "folder", "homeassistant": [words]}; and with the name of a "picture", if it is to be taken.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
 
-const { root, folder, homeassistant } = JSON.parse(process.argv[2]);
+const { root, folder, homeassistant, picture } = JSON.parse(process.argv[2]);
 const BASE = "http://127.0.0.1:8123";
 const ID = "1226d800";
 
@@ -29,7 +29,8 @@ async function ask(path, body) {
   const answer = await fetch(BASE + path, { method: body ? "POST" : "GET", headers, body: form ? body : body && JSON.stringify(body) });
   const text = await answer.text();
   assert.ok(answer.ok, `${path}: ${answer.status} ${text}`);
-  return text && JSON.parse(text);
+  const json = answer.headers.get("content-type")?.startsWith("application/json");
+  return json ? JSON.parse(text) : text;
 }
 /** Waits until this gives something. */
 async function until(what, seconds, look) {
@@ -73,6 +74,14 @@ try {
   }
 
   console.log(`found Monster-${ID} and its nine entities, and moved its switch`);
+
+  if (picture) {
+    const device_id = await ask("/api/template", { template: `{{ device_id("switch.monster_${ID}") }}` });
+    const { take } = await import("./picture.mjs");
+    const words = [`Monster-${ID}`, "Device info", "Temperature", "23.4", "Humidity", "56.0", "Restart reason", "Uptime", "Activity"];
+    await take({ root, path: picture, base: BASE, client_id, tokens, place: `/config/devices/device/${device_id}`, words });
+    console.log(`the device's page is in ${picture}`);
+  }
 
   first.kill();
   await new Promise(ended => first.once("exit", ended));

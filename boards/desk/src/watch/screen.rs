@@ -1,7 +1,7 @@
 //! The table in a terminal.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use monster::identity::DeviceId;
@@ -244,6 +244,8 @@ fn keys() -> Line<'static> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
 
