@@ -36,6 +36,8 @@ use crate::trial::{self, Trying};
 
 /// How often the board is asked how it is.
 const VITALS_EVERY: Duration = Duration::from_secs(5);
+/// How much later that may be, so that one who sleeps is not woken for this alone.
+const VITALS_LATE: Duration = Duration::from_secs(1);
 
 /// What a device's board has besides a network and flash.
 #[allow(async_fn_in_trait, reason = "a board runs on one core")]
@@ -69,8 +71,8 @@ pub trait Board {
     /// of it, and then there are none.
     fn entropy(&mut self) -> Option<[u8; 32]>;
 
-    /// How the board is. It is asked every five seconds, as long as the device's loop goes round: so
-    /// this is where a board learns that its watchdog may be fed.
+    /// How the board is. It is asked every five or six seconds, as long as the device's loop goes
+    /// round: so this is where a board learns that its watchdog may be fed.
     fn vitals(&mut self) -> Vitals {
         Vitals::default()
     }
@@ -303,7 +305,8 @@ async fn run_device<B: Board, F: NorFlash>(
         shared.to_send.signal(());
         shared.looked.signal(());
         let deadline = shared.deadline();
-        let due = deadline.map_or(next_vitals, |deadline| system(deadline).min(next_vitals));
+        let latest = next_vitals + VITALS_LATE;
+        let due = deadline.map_or(latest, |deadline| system(deadline).min(latest));
         let told = shared.told.wait();
         let hands = select(board.button_edge(), shared.local.request());
         match select3(told, hands, Timer::at(due)).await {

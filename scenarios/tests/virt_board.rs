@@ -1,8 +1,9 @@
 //! What only the virtual microcontroller has: its stack's end, its bench, its command, its UART.
 
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use monster_scenarios::device::Device;
 use monster_scenarios::process::Process;
@@ -106,4 +107,37 @@ fn lines_typed_at_its_uart_are_obeyed_and_answered() {
         assert!(hears(echo) && hears(answer), "`{typed}` is not answered");
     }
     assert!(device.wait().expect("it ends by itself").success());
+}
+
+#[test]
+fn its_machine_ends_with_the_command_however_that_ends() {
+    let world = World::new(&Virt);
+    let mut command = Command::new(xtask());
+    command
+        .args(["virt", "--no-build", "--no-console", "--for", "60"])
+        .arg("--state")
+        .arg(world.options("").state);
+    let mut process = Process::spawn("xtask virt", command);
+    let children = format!("/proc/{0}/task/{0}/children", process.id());
+    let machine = until(|| {
+        let child = std::fs::read_to_string(&children).ok()?;
+        let folder = Path::new("/proc").join(child.trim());
+        // It is the machine once its program is QEMU's.
+        let program = std::fs::read_to_string(folder.join("comm")).ok()?;
+        program.starts_with("qemu").then_some(folder)
+    });
+    process.kill();
+    until(|| (!machine.exists()).then_some(()));
+}
+
+/// Waits until there is something.
+fn until<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + SOON;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "not within {SOON:?}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }

@@ -246,12 +246,12 @@ enum Air {
 impl Air {
     /// What QEMU calls it.
     fn netdev(&self) -> String {
+        const SHUT_IN: &str = "user,id=air,restrict=on,net=192.168.4.0/24,host=192.168.4.254";
         match self {
-            Air::Empty => "hubport,id=air,hubid=1".to_owned(),
-            Air::Port(port) => format!(
-                "user,id=air,restrict=on,net=192.168.4.0/24,host=192.168.4.254,\
-                 hostfwd=tcp:127.0.0.1:{port}-192.168.4.1:80"
-            ),
+            Air::Empty => SHUT_IN.to_owned(),
+            Air::Port(port) => {
+                format!("{SHUT_IN},hostfwd=tcp:127.0.0.1:{port}-192.168.4.1:80")
+            }
             Air::Tap(name) => format!("tap,id=air,ifname={name},script=no,downscript=no"),
         }
     }
@@ -333,7 +333,8 @@ fn qemu(code: &Path, flash: &Path, machine: &Machine) -> Command {
             let mut command = Command::new("timeout");
             // QEMU ends well when it is asked to.
             command.args(["--foreground", "--preserve-status", "--kill-after=5"]);
-            command.args([&seconds.to_string(), QEMU]);
+            // And it does not stay behind when nobody is left to ask.
+            command.args([&seconds.to_string(), "setpriv", "--pdeathsig", "KILL", QEMU]);
             command
         }
     };

@@ -11,7 +11,7 @@ use monster::device::ResetReason;
 use monster_net::reset;
 use portable_atomic::{AtomicU32, Ordering};
 
-/// How long the device may be stuck. Its loop tells every five seconds that it is not.
+/// How long the device may be stuck. Its loop tells every six seconds, at the latest, that it is not.
 const PATIENCE: esp_hal::time::Duration = esp_hal::time::Duration::from_secs(15);
 
 /// Memory that is left as it is over a restart, but not over a power cut.
