@@ -2,10 +2,11 @@
 //! between lines takes and gives a file.
 //!
 //! Its own clients send no version of WebSocket, a fixed key and frames that are not masked, and read
-//! frames one at a time: so each prompt, answer, length and chunk is one frame, and there is no `:`
-//! before the one in `Password: `.
+//! frames one at a time: so each prompt, each answer, and each chunk of a file together with its length is
+//! one frame, and there is no `:` before the one in `Password: `.
 
 use core::fmt::{self, Write as _};
+use core::iter::Peekable;
 use core::marker::PhantomData;
 
 use base64::Engine as _;
@@ -15,6 +16,7 @@ use embassy_futures::select::{Either, Either3, select, select3};
 use embedded_io_async::{Read, Write};
 use monster::device::LocalCommand;
 use monster::settings::value::LogLevel;
+use monster::settings::{Setting, Settings};
 use picoserve::io::Socket;
 use picoserve::time::{Duration, Timer};
 use sha1::{Digest, Sha1};
@@ -38,10 +40,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const IDLE: Duration = Duration::from_secs(900);
 /// How long a piece may take to be written.
 const WRITE: Duration = Duration::from_secs(5);
-/// The most that is sent at once, with the head of its frame: a line of the settings.
+/// The most that is sent at once, with the head of its frame: some lines of the settings.
 const OUT: usize = 1024;
 /// The head of a frame, where there is most of it: two bytes, and the length.
 const HEAD: usize = 4;
+/// What stands before each chunk of a file, in the same frame: how many bytes of it there are.
+const CHUNK_LENGTH: usize = 2;
 
 /// What a WebSocket's key is answered with (RFC 6455, section 4.2.2).
 pub(crate) struct Accept([u8; Accept::LENGTH]);
@@ -230,30 +234,20 @@ where
         Ok(())
     }
 
-    /// `settings.toml`, a setting at a time; after each the client says that it has it.
+    /// `settings.toml`, as many lines at a time as fit; after each piece the client says that it has it.
     async fn get(&mut self) -> Result<(), End> {
         self.result(Outcome::Done).await?;
-        for setting in toml::settings() {
+        let mut settings = toml::settings().peekable();
+        loop {
             self.fill(&mut [0]).await?;
-            let writer = &mut self.writer;
-            let length = self
-                .console
-                .settings(|settings| writer.put(toml::line(setting, settings)));
-            self.chunk(length).await?;
+            let (console, writer) = (self.console, &mut self.writer);
+            let length = console.settings(|values| writer.put_lines(&mut settings, values));
+            let chunk = FrameType::Binary(false);
+            writer.frame(chunk, CHUNK_LENGTH + length).await?;
+            if length == 0 {
+                return self.result(Outcome::Done).await;
+            }
         }
-        self.fill(&mut [0]).await?;
-        self.chunk(0).await?;
-        self.result(Outcome::Done).await
-    }
-
-    /// Sends what was put, and before it its length.
-    async fn chunk(&mut self, length: usize) -> Result<(), End> {
-        let short = u16::try_from(length).unwrap_or_default();
-        self.writer.short(&short.to_le_bytes()).await?;
-        if length == 0 {
-            return Ok(());
-        }
-        self.writer.frame(FrameType::Binary(false), length).await
     }
 
     /// Takes `settings.toml`: what it says is stored whole, and the device restarts, or nothing is.
@@ -500,16 +494,46 @@ impl<Runtime, T: Timer<Runtime>, W: Write> Frame<'_, Runtime, T, W> {
         place.length
     }
 
+    /// Puts a chunk of `settings.toml` there: its length, and the lines of those settings that fit, which
+    /// are taken. Returns the length.
+    fn put_lines(
+        &mut self,
+        settings: &mut Peekable<impl Iterator<Item = &'static Setting>>,
+        values: &Settings,
+    ) -> usize {
+        let content = self.buffer.get_mut(HEAD..).unwrap_or_default();
+        let Some((length, bytes)) = content.split_first_chunk_mut::<CHUNK_LENGTH>() else {
+            return 0;
+        };
+        let mut place = Place { bytes, length: 0 };
+        while let Some(setting) = settings.peek() {
+            let before = place.length;
+            let fits = write!(place, "{}", toml::line(setting, values)).is_ok();
+            if !fits && before > 0 {
+                place.length = before;
+                break;
+            }
+            settings.next();
+        }
+        *length = u16::try_from(place.length)
+            .unwrap_or_default()
+            .to_le_bytes();
+        place.length
+    }
+
     async fn display(&mut self, text: impl fmt::Display) -> Result<(), End> {
-        let length = self.put(text);
-        self.frame(FrameType::Text(false), length).await
+        match self.put(text) {
+            // Some clients cannot read a frame with nothing in it.
+            0 => Ok(()),
+            length => self.frame(FrameType::Text(false), length).await,
+        }
     }
 
     async fn text(&mut self, text: &str) -> Result<(), End> {
         self.display(text).await
     }
 
-    /// A few bytes, which leave alone what was put.
+    /// A few bytes.
     async fn short(&mut self, bytes: &[u8]) -> Result<(), End> {
         let mut frame = [0; 8];
         let (head, place) = frame.split_at_mut(2);

@@ -104,24 +104,27 @@ impl Client {
         results
     }
 
-    async fn get(&mut self, name: &str) -> Result<String, u16> {
+    /// Returns the file, and in how many pieces it came; or why not.
+    async fn get(&mut self, name: &str) -> Result<(String, usize), u16> {
         self.write(0x82, &request(2, 0, name)).await;
         match self.result().await {
             0 => {}
             refused => return Err(refused),
         }
-        let mut file = Vec::new();
+        let mut chunks = Vec::new();
         loop {
             self.write(0x82, &[0]).await;
+            // `webrepl_cli.py` reads a length and then so much; to `webrepl.html` both are one message.
             let length = self.read(2, false).await;
-            let length = usize::from(u16::from_le_bytes([length[0], length[1]]));
-            if length == 0 {
+            let chunk = std::mem::take(&mut self.rest);
+            assert_eq!(length, (chunk.len() as u16).to_le_bytes());
+            if chunk.is_empty() {
                 break;
             }
-            file.extend(self.read(length, false).await);
+            chunks.push(chunk);
         }
         assert_eq!(self.result().await, 0);
-        Ok(String::from_utf8(file).unwrap())
+        Ok((String::from_utf8(chunks.concat()).unwrap(), chunks.len()))
     }
 
     /// Types a line, and returns all that is said up to the next prompt.
@@ -226,8 +229,12 @@ fn settings_toml_goes_out_without_secrets_and_comes_in_whole_or_not_at_all() {
     ];
     Bench::run(&settings, async |bench| {
         let (mut client, _) = Client::log_in(&bench, PASSWORD).await;
-        let file = client.get("settings.toml").await.unwrap();
+        let (file, pieces) = client.get("settings.toml").await.unwrap();
         assert!(file.contains("mqtt.keep_alive = 60\n"), "{file}");
+        assert_eq!(
+            pieces, 1,
+            "each piece costs the client a delayed acknowledgement"
+        );
         assert!(!file.contains("canary"), "{file}");
         assert_eq!(client.get("boot.py").await, Err(1));
         assert_eq!(client.put(b"x", "main.py").await, [1]);
@@ -246,6 +253,29 @@ fn settings_toml_goes_out_without_secrets_and_comes_in_whole_or_not_at_all() {
         assert_eq!(client.put(good.as_bytes(), "settings.toml").await, [0, 0]);
         let stored = [("mqtt.keep_alive".to_owned(), "30".to_owned())];
         assert_eq!(*bench.stored.borrow(), stored);
+    });
+}
+
+#[test]
+fn a_settings_toml_of_long_texts_goes_out_in_pieces_of_whole_lines() {
+    const LONG: &str =
+        "some-text-of-some-forty-characters-in-all/some-text-of-some-forty-characters-in-all";
+    const KEYS: [&str; 6] = [
+        "mqtt.client_id",
+        "classic.in",
+        "classic.out",
+        "classic.th",
+        "classic.heartbeat",
+        "broker.user",
+    ];
+    Bench::run(&KEYS.map(|key| (key, LONG)), async |bench| {
+        let (mut client, _) = Client::log_in(&bench, PASSWORD).await;
+        let (file, pieces) = client.get("settings.toml").await.unwrap();
+        assert!(pieces > 1 && file.len() > 1024, "{pieces}: {file}");
+        assert!(file.ends_with('\n') && file.lines().all(|line| line.contains(" = ")));
+        for key in KEYS {
+            assert!(file.contains(&format!("{key} = \"{LONG}\"\n")), "{file}");
+        }
     });
 }
 
