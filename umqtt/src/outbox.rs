@@ -93,6 +93,15 @@ impl Answers {
     pub const fn by(first: u8) -> Self {
         Answers(1 << (first >> 4))
     }
+
+    /// What answers a message of QoS 1, if this packet is of QoS 2; and the other way round.
+    pub const fn of_other_qos(first: u8) -> Self {
+        match first {
+            first::PUBACK => Answers(1 << (first::PUBREC >> 4) | 1 << (first::PUBCOMP >> 4)),
+            first::PUBREC | first::PUBCOMP => Answers::by(first::PUBACK),
+            _ => Answers(0),
+        }
+    }
 }
 
 /// One packet of the log.
@@ -427,7 +436,12 @@ impl<'b> Outbox<'b> {
 
     /// Whether a packet with this identifier, queued by the application, waits for its answer.
     pub fn is_pending(&self, identifier: PacketIdentifier) -> bool {
-        self.find(Answers::OURS, Some(identifier)).is_some()
+        self.has(Answers::OURS, identifier)
+    }
+
+    /// Whether a packet with this identifier waits for such an answer.
+    pub fn has(&self, answers: Answers, identifier: PacketIdentifier) -> bool {
+        self.find(answers, Some(identifier)).is_some()
     }
 
     /// Messages of QoS 1 and 2 that the server has not acknowledged.

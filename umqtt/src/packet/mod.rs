@@ -118,6 +118,9 @@ pub enum ProtocolError {
     Qos,
     /// Packet identifier 0 (section 2.3.1).
     PacketIdentifier,
+    /// A PUBACK for a message of QoS 2, or a PUBREC or PUBCOMP for one of QoS 1 (section 4.3). Its first
+    /// byte. A server that does so does not have the QoS of the message: publish with the other one.
+    Acknowledgement(u8),
     /// A topic name that is empty, is not UTF-8, or holds U+0000 or a wildcard (section 4.7).
     Topic,
     /// A return code outside the table of its packet, or CONNACK flags that may not be set.
@@ -157,6 +160,7 @@ impl ProtocolError {
             ProtocolError::UnexpectedPacket(0..=0x0f) => ReasonCode::MALFORMED_PACKET,
             ProtocolError::UnexpectedPacket(_)
             | ProtocolError::PacketIdentifier
+            | ProtocolError::Acknowledgement(_)
             | ProtocolError::ReturnCode(_)
             | ProtocolError::PropertyValue(_)
             | ProtocolError::NoTopic
@@ -181,6 +185,12 @@ impl fmt::Display for ProtocolError {
             ProtocolError::Length => f.write_str("packet shorter or longer than its content"),
             ProtocolError::Qos => f.write_str("QoS 3"),
             ProtocolError::PacketIdentifier => f.write_str("packet identifier 0"),
+            ProtocolError::Acknowledgement(first::PUBACK) => {
+                f.write_str("PUBACK of a message of QoS 2: publish with QoS 1 there")
+            }
+            ProtocolError::Acknowledgement(_) => {
+                f.write_str("PUBREC or PUBCOMP of a message of QoS 1")
+            }
             ProtocolError::Topic => f.write_str("invalid topic name"),
             ProtocolError::ReturnCode(code) => write!(f, "invalid return code 0x{code:02x}"),
             ProtocolError::TooLarge => f.write_str("packet larger than the client takes"),

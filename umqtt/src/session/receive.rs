@@ -200,7 +200,7 @@ impl Session<'_> {
                     at: end - ack.codes - ack.properties,
                     length: ack.properties,
                 });
-                self.acknowledged(first, ack)
+                self.acknowledged(first, ack)?
             }
         };
         self.inbox.consume(length);
@@ -217,34 +217,41 @@ impl Session<'_> {
     }
 
     /// What was sent is answered by such a packet, or goes on with it.
-    fn acknowledged(&mut self, first: u8, ack: ack::Ack) -> Progress {
+    fn acknowledged(&mut self, first: u8, ack: ack::Ack) -> Result<Progress, ProtocolError> {
         let goes_on = first == first::PUBREC && !ack.reason.is_error();
         #[cfg(feature = "v5")]
         if goes_on {
             self.outbox.keep_place();
         }
         let is_known = self.outbox.settle(Answers::by(first), ack.identifier);
+        if !is_known
+            && self
+                .outbox
+                .has(Answers::of_other_qos(first), ack.identifier)
+        {
+            return Err(ProtocolError::Acknowledgement(first));
+        }
         self.last.identifier = Some(ack.identifier);
         self.last.reason = ack.reason;
         let step = match first {
             first::PUBREC if goes_on => {
-                return self.received_by_server(ack.identifier, is_known);
+                return Ok(self.received_by_server(ack.identifier, is_known));
             }
             first::PUBREL => {
                 #[cfg(feature = "v5")]
                 self.v5.released();
                 let is_right = is_known || !self.version.is_5();
-                return self.go_on(first::PUBCOMP, ack.identifier, is_right);
+                return Ok(self.go_on(first::PUBCOMP, ack.identifier, is_right));
             }
             first::SUBACK => Step::Subscribed,
             first::UNSUBACK => Step::Unsubscribed,
             _ => Step::Published,
         };
-        match is_known {
+        Ok(match is_known {
             true => Progress::Event(step),
             // It may be for what an earlier connection sent.
             false => Progress::Silent,
-        }
+        })
     }
 
     /// PUBREC: the server has a message of QoS 2.

@@ -2,7 +2,7 @@
 
 use mqttbytes::QoS;
 use mqttbytes::v4::{Packet, PubRel};
-use umqtt::{Publish, PublishError, Qos};
+use umqtt::{Error, ProtocolError, Publish, PublishError, Qos};
 
 use crate::pair::{Pair, Seen, ack, publish_bytes};
 
@@ -68,7 +68,7 @@ fn qos_1_is_done_with_its_puback_and_qos_2_with_its_pubcomp() {
 }
 
 #[test]
-fn an_acknowledgement_of_nothing_or_of_another_kind_changes_nothing() {
+fn an_acknowledgement_of_nothing_or_of_a_request_changes_nothing() {
     let mut pair = Pair::connected(64, 128);
     pair.publish(Publish::new("t", b"1").qos(Qos::AtLeastOnce));
     // Not even sent yet.
@@ -78,8 +78,8 @@ fn an_acknowledgement_of_nothing_or_of_another_kind_changes_nothing() {
     pair.bytes();
     for wrong in [
         ack(0x40, 9),
-        ack(0x50, 1),
-        ack(0x70, 1),
+        ack(0x50, 9),
+        ack(0x70, 9),
         ack(0xb0, 1),
         packet_suback(),
     ] {
@@ -88,6 +88,32 @@ fn an_acknowledgement_of_nothing_or_of_another_kind_changes_nothing() {
     }
     assert_eq!(pair.exchange(&ack(0x40, 1)), Ok(vec![Seen::Published(1)]));
     assert_eq!(pair.exchange(&ack(0x40, 1)), Ok(vec![]));
+}
+
+// 3.1.1: [MQTT-4.8.0-1]
+#[test]
+fn an_acknowledgement_of_the_other_qos_ends_the_connection_and_the_message_stays() {
+    for (qos, wrong) in [
+        (Qos::ExactlyOnce, 0x40),
+        (Qos::AtLeastOnce, 0x50),
+        (Qos::AtLeastOnce, 0x70),
+    ] {
+        let mut pair = Pair::connected(64, 128);
+        pair.publish(Publish::new("t", b"1").qos(qos));
+        pair.bytes();
+        let error = Error::Protocol(ProtocolError::Acknowledgement(wrong));
+        assert_eq!(pair.exchange(&ack(wrong, 1)), Err(error));
+        assert!(pair.session.is_closed());
+        assert_eq!(pair.session.in_flight(), 1);
+    }
+    // Also where the server has taken the message of QoS 2 already.
+    let mut pair = Pair::connected(64, 128);
+    pair.publish(Publish::new("t", b"1").qos(Qos::ExactlyOnce));
+    pair.bytes();
+    assert_eq!(pair.exchange(&ack(0x50, 1)), Ok(vec![]));
+    assert_eq!(pair.packets(), [Packet::PubRel(PubRel::new(1))]);
+    let error = Error::Protocol(ProtocolError::Acknowledgement(0x40));
+    assert_eq!(pair.exchange(&ack(0x40, 1)), Err(error));
 }
 
 fn packet_suback() -> Vec<u8> {

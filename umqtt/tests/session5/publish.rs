@@ -1,7 +1,7 @@
 //! Messages to the server (sections 3.3 to 3.7 and 4.3).
 
 use mqttbytes::v5::Packet;
-use umqtt::{Property, Publish, PublishError, Qos, ReasonCode};
+use umqtt::{Error, Property, ProtocolError, Publish, PublishError, Qos, ReasonCode};
 
 use crate::pair::{Pair, Seen, ack, ack_with, clean, field, kept, packet};
 
@@ -162,6 +162,24 @@ fn a_pubrec_for_nothing_is_answered_that_there_is_none() {
     pair.exchange(&ack(0x50, 1)).unwrap();
     pair.exchange(&ack(0x50, 1)).unwrap();
     assert_eq!(pair.bytes(), ack(0x62, 1));
+}
+
+// 5: [MQTT-4.13.1-1]
+#[test]
+fn an_acknowledgement_of_the_other_qos_is_a_protocol_error() {
+    for (qos, wrong) in [
+        (Qos::ExactlyOnce, 0x40),
+        (Qos::AtLeastOnce, 0x50),
+        (Qos::AtLeastOnce, 0x70),
+    ] {
+        let mut pair = Pair::connected(64, 64);
+        pair.publish(Publish::new("t", b"").qos(qos));
+        pair.bytes();
+        let error = Error::Protocol(ProtocolError::Acknowledgement(wrong));
+        assert_eq!(pair.exchange(&ack(wrong, 1)), Err(error));
+        assert_eq!(pair.bytes(), packet(0xe0, &[0x82]));
+        assert_eq!(pair.session.in_flight(), 1);
+    }
 }
 
 // 5: [MQTT-3.2.2-11] [MQTT-3.2.2-14] [MQTT-3.2.2-15]
