@@ -230,9 +230,13 @@ enum Value {
 impl Component {
     /// Whether it is there with these settings.
     pub fn is_on(&self, settings: &Settings) -> bool {
+        self.is_there(settings.climate.kind != ClimateKind::None)
+    }
+
+    fn is_there(&self, has_sensor: bool) -> bool {
         match self.needs {
             Needs::Nothing => true,
-            Needs::Sensor => settings.climate.kind != ClimateKind::None,
+            Needs::Sensor => has_sensor,
         }
     }
 
@@ -267,13 +271,18 @@ impl Component {
 /// # Errors
 /// Those of `out`.
 pub fn write_announcement(id: &DeviceId, settings: &Settings, out: &mut dyn Write) -> fmt::Result {
-    Discovery { id, settings }.write(out)
+    Discovery {
+        id,
+        has_sensor: settings.climate.kind != ClimateKind::None,
+    }
+    .write(out)
 }
 
 /// The message of discovery. It is larger than a send buffer, so that it is made in pieces.
 pub(crate) struct Discovery<'a> {
     pub id: &'a DeviceId,
-    pub settings: &'a Settings,
+    /// Whether there is a sensor of temperature and humidity.
+    pub has_sensor: bool,
 }
 
 impl Discovery<'_> {
@@ -311,7 +320,7 @@ impl Discovery<'_> {
             let comma = if position == 0 { "" } else { "," };
             let Component { key, platform, .. } = component;
             write!(out, r#"{comma}"{key}":{{"p":"{platform}""#)?;
-            if component.is_on(self.settings) {
+            if component.is_there(self.has_sensor) {
                 component.write(id, out)?;
             }
             out.write_str("}")?;
@@ -357,12 +366,10 @@ mod tests {
     #[test]
     fn the_pieces_make_the_whole_however_long_they_are() {
         let id = DeviceId::parse("a1b2").unwrap();
-        let mut settings = Settings::default();
-        for kind in ["dht22", "none"] {
-            settings.set("climate.kind", kind).unwrap();
+        for has_sensor in [true, false] {
             let discovery = Discovery {
                 id: &id,
-                settings: &settings,
+                has_sensor,
             };
             let mut whole = String::new();
             discovery.write(&mut whole).unwrap();

@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Write};
 
-use heapless::{Deque, String};
+use heapless::{String, Vec};
 
 use crate::identity::{DeviceId, ID_MAX};
 use crate::settings::value::LogLevel;
@@ -11,8 +11,10 @@ use crate::settings::value::LogLevel;
 pub const LINE_MAX: usize = 160;
 /// The longest line of syslog, in bytes: what comes before the text, with the longest id.
 pub const SYSLOG_MAX: usize = LINE_MAX + "<15>1 - Monster- monster - - - ".len() + ID_MAX;
-/// How many lines wait for the board before the oldest is dropped.
-const LINES: usize = 8;
+/// How many bytes of lines wait, before the oldest line is dropped: eight lines, as they come.
+const WAITING_MAX: usize = 640;
+/// The bytes in front of each: who is to have it and how important it is, and its length.
+const HEAD: usize = 2;
 
 /// One line of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +22,7 @@ pub struct Log {
     /// How important it is; never less than the setting `log.level` asks for.
     pub level: LogLevel,
     /// The line, without an end of line. It holds no secret, and no control characters.
-    pub text: String<LINE_MAX>,
+    pub text: String<LINE_MAX, u8>,
 }
 
 impl Log {
@@ -57,13 +59,39 @@ impl Log {
 pub(crate) struct Lines {
     level: LogLevel,
     broker: Option<LogLevel>,
-    lines: Deque<Waiting, LINES>,
+    /// One behind the other, the oldest first, each behind its head.
+    lines: Vec<u8, WAITING_MAX, u16>,
 }
 
-struct Waiting {
-    log: Log,
-    for_board: bool,
-    for_broker: bool,
+/// The first byte of a head: a bit for the board, one for the broker, and the level.
+#[derive(Clone, Copy)]
+struct Mark(u8);
+
+impl Mark {
+    const BOARD: u8 = 1;
+    const BROKER: u8 = 2;
+
+    fn new(for_board: bool, for_broker: bool, level: LogLevel) -> Self {
+        let board = if for_board { Self::BOARD } else { 0 };
+        let broker = if for_broker { Self::BROKER } else { 0 };
+        Mark(board | broker | ((level as u8) << 2))
+    }
+
+    fn is_for(self, whom: u8) -> bool {
+        self.0 & whom > 0
+    }
+
+    fn level(self) -> LogLevel {
+        const ALL: [LogLevel; 4] = [
+            LogLevel::Error,
+            LogLevel::Warn,
+            LogLevel::Info,
+            LogLevel::Debug,
+        ];
+        ALL.get(usize::from(self.0 >> 2))
+            .copied()
+            .unwrap_or(LogLevel::Debug)
+    }
 }
 
 impl Lines {
@@ -72,64 +100,98 @@ impl Lines {
         Lines {
             level,
             broker,
-            lines: Deque::new(),
+            lines: Vec::new(),
         }
     }
 
     /// Adds a line, if the level is one that is wanted.
+    #[inline]
     pub fn add(&mut self, level: LogLevel, line: fmt::Arguments<'_>) {
         let for_board = level <= self.level;
         let for_broker = self.broker.is_some_and(|wanted| level <= wanted);
-        if !for_board && !for_broker {
-            return;
+        if for_board || for_broker {
+            self.keep(Mark::new(for_board, for_broker, level), line);
         }
-        if self.lines.is_full() {
-            self.lines.pop_front();
-        }
-        let _ = self.lines.push_back(Waiting {
-            log: Log::new(level, line),
-            for_board,
-            for_broker,
-        });
+    }
+
+    #[inline(never)]
+    fn keep(&mut self, mark: Mark, line: fmt::Arguments<'_>) {
+        let line = Log::new(mark.level(), line);
+        let text = line.text.as_bytes();
+        while HEAD + text.len() > self.lines.capacity() - self.lines.len() && self.drop_first() {}
+        // A line is shorter than 256 bytes.
+        let _ = self.lines.extend_from_slice(&[mark.0, text.len() as u8]);
+        let _ = self.lines.extend_from_slice(text);
     }
 
     /// The next line for the board.
     pub fn next(&mut self) -> Option<Log> {
-        let line = self.lines.iter_mut().find(|line| line.for_board)?;
-        line.for_board = false;
-        let log = line.log.clone();
-        self.drop_told();
-        Some(log)
+        self.take(Mark::BOARD)
     }
 
     /// The next line for the broker.
-    pub fn next_for_broker(&self) -> Option<&Log> {
-        let line = self.lines.iter().find(|line| line.for_broker)?;
-        Some(&line.log)
+    pub fn next_for_broker(&self) -> Option<Log> {
+        self.first_for(Mark::BROKER).map(|(_, line)| line)
     }
 
     /// The broker has it.
     pub fn told_broker(&mut self) {
-        if let Some(line) = self.lines.iter_mut().find(|line| line.for_broker) {
-            line.for_broker = false;
-        }
-        self.drop_told();
+        self.take(Mark::BROKER);
     }
 
-    fn drop_told(&mut self) {
-        while self
-            .lines
-            .pop_front_if(|line| !line.for_board && !line.for_broker)
-            .is_some()
-        {}
+    fn take(&mut self, whom: u8) -> Option<Log> {
+        let (at, line) = self.first_for(whom)?;
+        if let Some(mark) = self.lines.get_mut(at) {
+            *mark &= !whom;
+        }
+        while let Some(mark) = self.lines.first()
+            && !Mark(*mark).is_for(Mark::BOARD | Mark::BROKER)
+        {
+            self.drop_first();
+        }
+        Some(line)
+    }
+
+    /// The first line for these, and where its head stands.
+    fn first_for(&self, whom: u8) -> Option<(usize, Log)> {
+        let mut at = 0;
+        loop {
+            let rest = self.lines.get(at..)?;
+            let (&[mark, length], rest) = rest.split_first_chunk::<HEAD>()?;
+            let mark = Mark(mark);
+            if mark.is_for(whom) {
+                let text = core::str::from_utf8(rest.get(..length.into())?).ok()?;
+                let line = Log {
+                    level: mark.level(),
+                    text: String::try_from(text).ok()?,
+                };
+                return Some((at, line));
+            }
+            at += HEAD + usize::from(length);
+        }
+    }
+
+    /// Drops the oldest line; `false` if there is none.
+    fn drop_first(&mut self) -> bool {
+        let Some([_, length]) = self.lines.first_chunk::<HEAD>().copied() else {
+            return false;
+        };
+        let end = (HEAD + usize::from(length)).min(self.lines.len());
+        self.lines.drain(..end);
+        true
     }
 }
 
 /// A line in the making: it takes what fits, and no control characters.
-struct Line(String<LINE_MAX>);
+struct Line(String<LINE_MAX, u8>);
 
 impl Write for Line {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        // As a rule there is nothing to replace, and it fits.
+        let is_plain = |byte: u8| (b' '..=b'~').contains(&byte);
+        if text.bytes().all(is_plain) && self.0.push_str(text).is_ok() {
+            return Ok(());
+        }
         for character in text.chars() {
             let shown = if character.is_control() {
                 char::REPLACEMENT_CHARACTER
@@ -187,11 +249,17 @@ mod tests {
 
     #[test]
     fn the_oldest_line_gives_way() {
+        extern crate std;
         let mut lines = Lines::new(LogLevel::Info, None);
-        for n in 0..LINES + 2 {
-            lines.add(LogLevel::Info, format_args!("{n}"));
+        for n in 0..10 {
+            lines.add(LogLevel::Info, format_args!("{n:078}"));
         }
-        assert_eq!(lines.next().unwrap().text, "2");
+        // Each takes 80 bytes.
+        for n in 2..10 {
+            let line = lines.next().unwrap();
+            assert_eq!(line.text, *std::format!("{n:078}"));
+        }
+        assert_eq!(lines.next(), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! It is stored as records: a key of one byte, and a few bytes under it. A board writes each whole
 //! or not at all, and hands all of them back at the next start, in any order.
 
-use heapless::{Deque, String, Vec};
+use heapless::{String, Vec};
 
 /// The longest id of a command, in bytes.
 pub const COMMAND_ID_MAX: usize = 36;
@@ -21,7 +21,7 @@ const SWITCH: u8 = 0;
 const COMMANDS: u8 = 16;
 
 /// The id somebody gave a command, so that it is carried out once.
-pub type CommandId = String<COMMAND_ID_MAX>;
+pub type CommandId = String<COMMAND_ID_MAX, u8>;
 
 /// Something to be stored: `bytes` under `key`, in place of what was there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub struct Record {
     /// Which record it is.
     pub key: u8,
     /// Its content.
-    pub bytes: Vec<u8, RECORD_MAX>,
+    pub bytes: Vec<u8, RECORD_MAX, u8>,
 }
 
 impl Record {
@@ -114,7 +114,7 @@ impl Memory {
                 let sequence = u32::from_le_bytes([a, b, c, d]);
                 let id = core::str::from_utf8(id).map_err(|_| unknown)?;
                 let id = CommandId::try_from(id).map_err(|_| unknown)?;
-                if key != Executed::key(sequence) {
+                if key != Executed::key(sequence) || id.is_empty() {
                     return Err(unknown);
                 }
                 self.executed.restore(sequence, id);
@@ -125,16 +125,19 @@ impl Memory {
     }
 }
 
-/// The last commands that were carried out, oldest first.
+/// The last commands that were carried out. Each has its sequence number, the numbers follow each other,
+/// and the place of a command is what its number leaves: so each takes the place of the one that is
+/// [`COMMAND_IDS`] older, here and in the store.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Executed {
-    entries: Deque<Entry, COMMAND_IDS>,
+    entries: [Entry; COMMAND_IDS],
+    /// The number of the next command.
     next: u32,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Entry {
-    sequence: u32,
+    /// Empty where there was no command.
     id: CommandId,
     /// The switch's state that was answered; none if the answer is gone.
     state: Option<bool>,
@@ -142,7 +145,7 @@ struct Entry {
 
 impl Executed {
     /// What was answered to the command with this id: `None` if there was no such command,
-    /// `Some(None)` if its answer is gone.
+    /// `Some(None)` if its answer is gone. No id is empty.
     pub fn answer(&self, id: &str) -> Option<Option<bool>> {
         self.entries
             .iter()
@@ -157,56 +160,45 @@ impl Executed {
         let _ = bytes.extend_from_slice(&self.next.to_le_bytes());
         let _ = bytes.extend_from_slice(id.as_bytes());
         Record {
-            key: Executed::key(self.next),
+            key: self.next_key(),
             bytes,
         }
     }
 
+    /// The key of the record of the command that is carried out next.
+    pub fn next_key(&self) -> u8 {
+        Executed::key(self.next)
+    }
+
     /// The command whose record was made last is stored and carried out, and this was answered.
     pub fn done(&mut self, id: CommandId, state: bool) {
-        self.push(self.next, id, Some(state));
+        self.put(self.next, id, Some(state));
+        self.next = self.next.wrapping_add(1);
     }
 
+    /// The records come in any order, and the numbers may begin again between two of them.
     fn restore(&mut self, sequence: u32, id: CommandId) {
-        // The records come in any order; they are at most 16 in a row, so the distance of two of
-        // them tells which is older, also where the numbers begin again.
-        let mut sorted: Vec<Entry, COMMAND_IDS> = Vec::new();
-        let entry = Entry {
-            sequence,
-            id,
-            state: None,
-        };
-        let is_older = |a: &Entry, b: &Entry| a.sequence.wrapping_sub(b.sequence) > u32::MAX / 2;
-        let mut new = Some(entry);
-        while let Some(old) = self.entries.pop_front() {
-            if let Some(entry) = new.take_if(|entry| is_older(entry, &old)) {
-                let _ = sorted.push(entry);
-            }
-            let _ = sorted.push(old);
-        }
-        if let Some(entry) = new {
-            let _ = sorted.push(entry);
-        }
-        for entry in sorted {
-            self.push(entry.sequence, entry.id, None);
+        self.put(sequence, id, None);
+        let after = sequence.wrapping_add(1);
+        let is_first = self.entries.iter().filter(|it| !it.id.is_empty()).count() <= 1;
+        if is_first || after.wrapping_sub(self.next) <= u32::MAX / 2 {
+            self.next = after;
         }
     }
 
-    fn push(&mut self, sequence: u32, id: CommandId, state: Option<bool>) {
-        if self.entries.is_full() {
-            self.entries.pop_front();
+    fn put(&mut self, sequence: u32, id: CommandId, state: Option<bool>) {
+        if let Some(entry) = self.entries.get_mut(Executed::place(sequence)) {
+            *entry = Entry { id, state };
         }
-        let _ = self.entries.push_back(Entry {
-            sequence,
-            id,
-            state,
-        });
-        self.next = sequence.wrapping_add(1);
     }
 
     /// Each record overwrites the one that is [`COMMAND_IDS`] older.
     fn key(sequence: u32) -> u8 {
-        COMMANDS + (sequence % COMMAND_IDS as u32) as u8
+        COMMANDS + Executed::place(sequence) as u8
+    }
+
+    fn place(sequence: u32) -> usize {
+        sequence as usize % COMMAND_IDS
     }
 }
 
@@ -289,6 +281,7 @@ mod tests {
             (SWITCH, &[9, 1]),
             (7, &[FORMAT, 1]),
             (COMMANDS, &[FORMAT, 0, 0, 0]),
+            (COMMANDS, &[FORMAT, 0, 0, 0, 0]),
             (COMMANDS, &[FORMAT, 1, 0, 0, 0, b'a']),
             (COMMANDS, &[FORMAT, 0, 0, 0, 0, 0xff]),
             (COMMANDS, &[FORMAT; 60]),
@@ -296,7 +289,8 @@ mod tests {
             assert_eq!(memory.load(key, bytes), Err(UnknownRecord { key }));
         }
         assert_eq!(memory.switch, None);
-        assert!(memory.executed.entries.is_empty());
+        assert_eq!(memory.executed.next, 0);
+        assert!(memory.executed.entries.iter().all(|it| it.id.is_empty()));
         memory.load(SWITCH, &Record::switch(true).bytes).unwrap();
         assert_eq!(memory.switch, Some(true));
     }

@@ -1,12 +1,11 @@
 //! What is still to be said: states as their latest value, events one after the other.
 
-use heapless::{Deque, Vec};
+use heapless::Deque;
 use umqtt::Instant;
 
 use crate::button::ButtonEvent;
 use crate::climate::Outcome;
-use crate::dialogue::asker::Asker;
-use crate::dialogue::payload::Answer;
+use crate::dialogue::asker::{Asker, Askers};
 
 /// How many events wait.
 const EVENTS: usize = 32;
@@ -14,15 +13,11 @@ const EVENTS: usize = 32;
 /// when nobody expects it any more.
 const EVENT_AGE_MS: u64 = 10_000;
 /// How many states of the switch wait for one pair.
-const STATES: usize = 8;
-/// How many who want an answer of their own can wait for one measurement.
-const ASKERS: usize = 4;
+const STATES: u8 = 8;
 
 /// What the device has to say and has not said yet.
 #[derive(Default)]
 pub(crate) struct News {
-    /// The answer to a command; the next message is not read before it is said.
-    pub reply: Option<(Asker, Answer)>,
     /// The switch's states, on the classic topic.
     pub classic_switch: States,
     /// The outcome of a measurement, on the classic topic.
@@ -40,15 +35,15 @@ pub(crate) struct News {
     /// Home Assistant has come back: then it is told everything again.
     pub introduction: Option<Instant>,
     /// How many of the retained topics were cleared, before everything is forgotten.
-    pub cleared: usize,
+    pub cleared: u8,
     /// The measurement that is asked for is to be told on the classic topic.
     pub classic_asked: bool,
     /// The measurement that is asked for is to be told on the structured topic.
     pub structured_asked: bool,
     /// What came of the measurement, for those who asked by id.
     pub answer: Option<Outcome>,
-    askers: Vec<Asker, ASKERS>,
-    events: Deque<(ButtonEvent, Instant), EVENTS>,
+    askers: Askers,
+    events: Deque<Event, EVENTS>,
 }
 
 impl News {
@@ -73,7 +68,6 @@ impl News {
 
     /// The session is over: who asked will ask again.
     pub fn disconnected(&mut self) {
-        self.reply = None;
         self.classic_climate = false;
         self.classic_asked = false;
         self.structured_asked = false;
@@ -85,19 +79,19 @@ impl News {
     /// Somebody waits for a measurement. Gives them back if too many do.
     #[must_use]
     pub fn ask(&mut self, asker: Asker) -> Option<Asker> {
-        self.askers.push(asker).err()
+        self.askers.add(asker)
     }
 
     /// One of those who wait for a measurement that is over.
     pub fn next_asker(&mut self) -> Option<Asker> {
-        self.askers.pop()
+        self.askers.take_first()
     }
 
     /// Adds an event; returns how many were dropped for it.
     #[must_use]
     pub fn add_event(&mut self, event: ButtonEvent, now: Instant) -> u32 {
         let dropped = self.events.is_full() && self.events.pop_front().is_some();
-        let _ = self.events.push_back((event, now));
+        let _ = self.events.push_back(Event::new(event, now));
         dropped as u32
     }
 
@@ -107,7 +101,7 @@ impl News {
         let mut dropped = 0;
         while self
             .events
-            .pop_front_if(|(_, at)| now.since(*at) > EVENT_AGE_MS)
+            .pop_front_if(|event| now.since(event.at()) > EVENT_AGE_MS)
             .is_some()
         {
             dropped += 1;
@@ -117,7 +111,7 @@ impl News {
 
     /// The next event to tell.
     pub fn event(&self) -> Option<ButtonEvent> {
-        self.events.front().map(|(event, _)| *event)
+        self.events.front().map(|event| event.what())
     }
 
     /// The event was told.
@@ -126,10 +120,40 @@ impl News {
     }
 }
 
+/// What the button did, and when: the time in milliseconds, times four, and a number that says what.
+#[derive(Clone, Copy)]
+struct Event(u64);
+
+impl Event {
+    fn new(what: ButtonEvent, at: Instant) -> Self {
+        let what = match what {
+            ButtonEvent::Single => 0,
+            ButtonEvent::Double => 1,
+            ButtonEvent::Long => 2,
+        };
+        Event((at.as_millis() << 2) | what)
+    }
+
+    fn what(self) -> ButtonEvent {
+        match self.0 & 3 {
+            0 => ButtonEvent::Single,
+            1 => ButtonEvent::Double,
+            _ => ButtonEvent::Long,
+        }
+    }
+
+    fn at(self) -> Instant {
+        Instant::from_millis(self.0 >> 2)
+    }
+}
+
 /// States of the switch that one pair is still to be told, in their order.
 #[derive(Default)]
 pub(crate) struct States {
-    waiting: Deque<bool, STATES>,
+    /// Each is a bit, the next one to tell the lowest.
+    waiting: u8,
+    /// How many there are, up to [`STATES`].
+    count: u8,
     /// When they are told, if there are any.
     pub due: Option<Instant>,
 }
@@ -138,11 +162,12 @@ impl States {
     /// Adds a state, to be told `at` that time, or sooner if others are. When there are too many,
     /// they are told now; when they cannot be, the oldest gives way to the latest.
     pub fn add(&mut self, on: bool, at: Instant, now: Instant) {
-        if self.waiting.is_full() {
-            self.waiting.pop_front();
+        if self.count == STATES {
+            self.told();
         }
-        let _ = self.waiting.push_back(on);
-        let at = if self.waiting.is_full() { now } else { at };
+        self.waiting |= (on as u8) << self.count;
+        self.count += 1;
+        let at = if self.count == STATES { now } else { at };
         self.due = Some(self.due.map_or(at, |due| due.min(at)));
     }
 
@@ -153,19 +178,19 @@ impl States {
     }
 
     pub fn clear(&mut self) {
-        self.waiting.clear();
-        self.due = None;
+        *self = States::default();
     }
 
     /// The next state to tell.
     pub fn next(&self) -> Option<bool> {
-        self.waiting.front().copied()
+        (self.count > 0).then_some(self.waiting & 1 == 1)
     }
 
     /// It was told.
     pub fn told(&mut self) {
-        self.waiting.pop_front();
-        if self.waiting.is_empty() {
+        self.waiting >>= 1;
+        self.count = self.count.saturating_sub(1);
+        if self.count == 0 {
             self.due = None;
         }
     }

@@ -31,17 +31,21 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod time_server;
+mod uplink;
 pub mod value;
 
 use core::fmt;
 
-pub use broker_url::{BrokerUrl, BrokerUrlError, HOST_MAX, PASSWORD_MAX, Scheme, USER_MAX};
+pub use broker_url::{
+    BrokerAddress, BrokerUrl, BrokerUrlError, HOST_MAX, PASSWORD_MAX, Scheme, USER_MAX,
+};
 pub use error::{Conflict, Excerpt, SettingError};
 pub use secret::Secret;
 pub use template::{
     ClientIdTemplate, ClimateFormat, FILLED_MAX, Filled, HeartbeatFormat, TopicTemplate,
 };
 pub use time_server::{SyslogServer, TimeServer, UdpServer};
+pub use uplink::Uplink;
 
 use crate::identity::DeviceId;
 use value::{
@@ -348,19 +352,17 @@ impl BrokerSettings {
     /// of the URL. `None` without a user, since a password alone is not allowed
     /// (\[MQTT-3.1.2-22\]).
     pub fn login(&self) -> Option<Login<'_>> {
-        let user = self.user()?;
+        let user = self.user()?.as_str();
         let password = self.password();
         Some(Login { user, password })
     }
 
-    fn user(&self) -> Option<&str> {
-        [
-            Some(self.user.as_str()),
-            self.url.as_ref().map(BrokerUrl::user),
-        ]
-        .into_iter()
-        .flatten()
-        .find(|user| !user.is_empty())
+    fn user(&self) -> Option<&Text<0, USER_MAX>> {
+        let in_url = self.url.as_ref().map(BrokerUrl::user_text);
+        [Some(&self.user), in_url]
+            .into_iter()
+            .flatten()
+            .find(|user| !user.as_str().is_empty())
     }
 
     fn password(&self) -> Option<&Secret<PASSWORD_MAX>> {

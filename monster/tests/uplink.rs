@@ -4,6 +4,7 @@ mod common;
 
 use common::{Bench, settings};
 use monster::device::Input;
+use monster::settings::Uplink;
 
 const OTHER: [(&str, &str); 2] = [
     ("wifi.ssid", "Attic"),
@@ -14,7 +15,8 @@ fn go_over(bench: &mut Bench, on_trial: bool) {
     let other = settings(&OTHER);
     let now = bench.instant();
     let device = &mut bench.device;
-    device.go_over(other.wifi, other.broker, on_trial, now);
+    let uplink = Uplink::new(&other.wifi, &other.broker);
+    device.go_over(uplink, on_trial, now);
     bench.settle();
 }
 
@@ -27,8 +29,8 @@ fn it_connects_to_the_other_broker_at_once_and_the_switch_stays_as_it_is() {
     bench.pass(100_000);
     go_over(&mut bench, false);
     assert!(bench.dialling, "it does not wait");
-    let url = bench.device.settings().broker.url.as_ref();
-    assert_eq!(url.unwrap().host(), "other.example");
+    let broker = bench.device.uplink().broker();
+    assert_eq!(broker.unwrap().host(), "other.example");
     bench.connect_on_open();
     assert!(bench.device.is_online());
     assert_eq!(bench.levels, levels);

@@ -226,11 +226,11 @@ struct Broker {
 impl Broker {
     fn of(shared: &Shared<'_>) -> Option<Self> {
         let device = shared.device.borrow();
-        let url = device.settings().broker.url.as_ref()?;
+        let address = device.uplink().broker()?;
         Some(Broker {
-            scheme: url.scheme(),
-            host: String::try_from(url.host()).ok()?,
-            port: url.port(),
+            scheme: address.scheme(),
+            host: String::try_from(address.host()).ok()?,
+            port: address.port(),
         })
     }
 }

@@ -167,6 +167,12 @@ impl Air {
         }
     }
 
+    /// The network that is set, which may be none.
+    #[cfg(feature = "console")]
+    pub fn set(&self) -> WifiSettings {
+        self.network.borrow().clone()
+    }
+
     /// How far it is.
     pub fn stands(&self) -> Ref<'_, Stands> {
         self.stands.borrow()

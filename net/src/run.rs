@@ -17,7 +17,7 @@ use monster::device::{Device, Input, Output, ResetReason, Start, Vitals};
 use monster::identity::DeviceId;
 use monster::random::Random;
 use monster::settings::value::LogLevel;
-use monster::settings::{SyslogServer, TimeServer};
+use monster::settings::{LogSettings, SyslogServer, TimeServer};
 use monster_store::{Name, Store};
 use umqtt::Instant;
 
@@ -97,7 +97,7 @@ pub async fn run<B: Board, R: Radio, F: NorFlash>(
     radio: &mut R,
 ) -> ResetReason {
     let time_server = start.settings.time.server.clone();
-    let log_server = start.settings.log.syslog.clone();
+    let LogSettings { level, syslog, .. } = start.settings.log.clone();
     // The device's own numbers say nothing of these.
     let random = Random::new(!start.seed);
     let Buffers {
@@ -117,7 +117,7 @@ pub async fn run<B: Board, R: Radio, F: NorFlash>(
     if let Some(length) = store.session(image).await {
         device.restore_session(image.get(..length).unwrap_or_default());
     }
-    let shared = Shared::new(device, local, air);
+    let shared = Shared::new(device, local, air, level, syslog.is_some());
     let reason = {
         let means = Means::new(
             connection,
@@ -129,7 +129,7 @@ pub async fn run<B: Board, R: Radio, F: NorFlash>(
             keep_time::<B>(stack, time_server.as_ref(), random, &shared),
             mdns::run(stack, &id),
             radio::run::<B, R>(&shared, stack, radio),
-            send_log(stack, log_server.as_ref(), &id, &shared),
+            send_log(stack, syslog.as_ref(), &id, &shared),
         );
         let running = select3(
             run_device(&shared, store, board),
@@ -210,6 +210,10 @@ pub(crate) struct Shared<'a> {
     keeps_session: Cell<bool>,
     /// Whoever is at the device itself.
     pub local: Local,
+    /// How much the log says.
+    level: LogLevel,
+    /// Somebody takes it by syslog.
+    has_log_server: bool,
     /// The log on its way to a server.
     syslog: Syslog,
     /// Other settings that are being tried.
@@ -217,7 +221,13 @@ pub(crate) struct Shared<'a> {
 }
 
 impl<'a> Shared<'a> {
-    fn new(device: Device<'a>, local: Local, air: Air) -> Self {
+    fn new(
+        device: Device<'a>,
+        local: Local,
+        air: Air,
+        level: LogLevel,
+        has_log_server: bool,
+    ) -> Self {
         Shared {
             device: RefCell::new(device),
             clock: Clock::new(),
@@ -229,6 +239,8 @@ impl<'a> Shared<'a> {
             told: Signal::new(),
             keeps_session: Cell::new(false),
             local,
+            level,
+            has_log_server,
             syslog: Syslog::new(),
             trying: RefCell::new(None),
         }
@@ -260,11 +272,9 @@ impl<'a> Shared<'a> {
     /// A line for the log, wherever it is shown.
     pub fn log<B: Board>(&self, level: LogLevel, line: fmt::Arguments<'_>) {
         B::log(level, line);
-        let device = self.device.borrow();
-        let settings = &device.settings().log;
-        if level <= settings.level {
+        if level <= self.level {
             self.local.log(level, line);
-            if settings.syslog.is_some() {
+            if self.has_log_server {
                 self.syslog.add(level, line);
             }
         }

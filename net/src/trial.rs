@@ -2,8 +2,10 @@
 //! with them, and what becomes of it.
 
 use embedded_storage_async::nor_flash::NorFlash;
+#[cfg(feature = "console")]
+use monster::settings::BrokerSettings;
 use monster::settings::value::LogLevel;
-use monster::settings::{BrokerSettings, WifiSettings};
+use monster::settings::{Uplink, WifiSettings};
 use monster::trial::{Failure, Outcome, Progress, Step, Trial};
 use monster_store::Store;
 use umqtt::Instant;
@@ -17,7 +19,7 @@ pub(crate) struct Trying {
     /// How it stood when it was last told.
     told: Outcome,
     /// What to go back to.
-    old: (WifiSettings, BrokerSettings),
+    old: (WifiSettings, Uplink),
 }
 
 impl Trying {
@@ -67,9 +69,8 @@ pub(crate) fn begin<B: Board>(shared: &Shared<'_>, wifi: WifiSettings, broker: B
     let trial = Trial::new(now);
     let old = {
         let mut device = shared.device.borrow_mut();
-        let settings = device.settings();
-        let old = (settings.wifi.clone(), settings.broker.clone());
-        device.go_over(wifi.clone(), broker, true, now);
+        let old = (shared.air.set(), device.uplink().clone());
+        device.go_over(Uplink::new(&wifi, &broker), true, now);
         old
     };
     shared.air.set_network(wifi);
@@ -113,10 +114,8 @@ pub(crate) async fn look<B: Board, F: NorFlash>(shared: &Shared<'_>, store: &mut
             );
             shared.log::<B>(LogLevel::Warn, line);
             if let Some(Trying { old, .. }) = shared.trying.replace(None) {
-                let (wifi, broker) = old;
-                let mut device = shared.device.borrow_mut();
-                device.go_over(wifi.clone(), broker, false, now());
-                drop(device);
+                let (wifi, uplink) = old;
+                shared.device.borrow_mut().go_over(uplink, false, now());
                 shared.air.set_network(wifi);
                 shared.told();
             }

@@ -1,6 +1,6 @@
 //! Worlds, whole ones. `cargo xtask sim` runs more of them, and faster.
 
-use monster_sim::{Config, Summary, run};
+use monster_sim::{BYTES_PER_DEVICE, Config, Summary, run};
 
 fn world(seed: u64, hours: u64, devices: u32) -> Summary {
     run(Config {
@@ -33,6 +33,12 @@ fn in_many_worlds_where_everything_goes_wrong_all_is_as_it_must_be() {
     assert!(total.sessions > 10);
     assert!(total.repeated > 500);
     assert!(total.looks > 500);
+}
+
+#[test]
+fn a_device_with_its_buffers_takes_at_most_8_kib() {
+    println!("{BYTES_PER_DEVICE} bytes");
+    const { assert!(BYTES_PER_DEVICE <= 8 * 1024) };
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::speak::{NoRoom, as_taken};
 use super::{Device, IN_FLIGHT};
 use crate::dialogue::topics::Topic;
 use crate::homeassistant::Discovery;
-use crate::settings::value::LogLevel;
+use crate::settings::value::{ClimateKind, LogLevel};
 
 /// What the broker keeps of the device.
 const RETAINED: [Topic; 5] = [
@@ -22,15 +22,15 @@ impl Device<'_> {
     /// Tells Home Assistant what the device is, if it is spoken to. If it is not, it may have been before: what the
     /// broker keeps of that is cleared, once, since a broker may not like the topic.
     pub(super) fn announce(&mut self) -> Result<(), NoRoom> {
-        if self.news.discovery && !self.topics.has_home_assistant() && !self.withdrawn {
+        if self.news.discovery && !self.settings.has_home_assistant() && !self.withdrawn {
             self.keep_informed(Topic::Discovery, &[])?;
             self.withdrawn = true;
         }
-        if self.news.discovery && self.topics.has_home_assistant() {
+        if self.news.discovery && self.settings.has_home_assistant() {
             if self.in_flight >= IN_FLIGHT {
                 return Err(NoRoom);
             }
-            let name = self.topics.name(Topic::Discovery);
+            let name = self.topics().name(Topic::Discovery);
             let message = Publish::new(&name, &[]).qos(Qos::AtLeastOnce).retained();
             let length = self.discovery().length();
             let session = &mut self.session;
@@ -56,7 +56,7 @@ impl Device<'_> {
             let position = self.discovery.saturating_sub(missing);
             let discovery = Discovery {
                 id: &self.id,
-                settings: &self.settings,
+                has_sensor: self.has_sensor(),
             };
             match discovery.piece(position, self.session.stream_buffer()) {
                 0 => {
@@ -68,17 +68,21 @@ impl Device<'_> {
         }
     }
 
+    fn has_sensor(&self) -> bool {
+        self.settings.climate != ClimateKind::None
+    }
+
     fn discovery(&self) -> Discovery<'_> {
         Discovery {
             id: &self.id,
-            settings: &self.settings,
+            has_sensor: self.has_sensor(),
         }
     }
 
     /// Clears, before everything is forgotten, what the broker keeps.
     pub(super) fn clear_retained(&mut self) -> Result<(), NoRoom> {
-        while let Some(topic) = RETAINED.get(self.news.cleared) {
-            if *topic != Topic::Discovery || self.topics.has_home_assistant() {
+        while let Some(topic) = RETAINED.get(usize::from(self.news.cleared)) {
+            if *topic != Topic::Discovery || self.settings.has_home_assistant() {
                 self.keep_informed(*topic, &[])?;
             }
             self.news.cleared += 1;

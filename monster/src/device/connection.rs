@@ -8,12 +8,11 @@ use umqtt::{Connect, Credentials, Error, Instant, Publish, Qos, ReasonCode, Vers
 
 use super::{Device, End, REASON_MAX, ResetReason, take};
 use crate::dialogue::topics::{Topic, Topics};
-use crate::identity::DeviceId;
 use crate::link::{
     CONNACK_TIMEOUT_MS, Link, OPEN_TIMEOUT_MS, PART_TIMEOUT_MS, PING_TIMEOUT_MS, RESTART_DELAY_MS,
     SUBACK_TIMEOUT_MS,
 };
-use crate::settings::Settings;
+use crate::settings::BrokerAddress;
 use crate::settings::value::{LogLevel, MqttSession, MqttVersion, OnFailure};
 
 /// How the will is to be published; less than that, once the broker has said what it does not take.
@@ -35,7 +34,7 @@ impl Device<'_> {
             Link::Waiting(at) if at <= now => {
                 self.log.add(
                     LogLevel::Debug,
-                    format_args!("connecting to {}", Broker(&self.settings)),
+                    format_args!("connecting to {}", Broker(self.settings.uplink.broker())),
                 );
                 self.wanted.connect = true;
                 self.link = Link::Opening(now.after(OPEN_TIMEOUT_MS));
@@ -60,7 +59,7 @@ impl Device<'_> {
             return;
         }
         self.ip = ip;
-        let will_topic = self.topics.name(Topic::Status);
+        let will_topic = self.topics().name(Topic::Status);
         let client_id = self.settings.mqtt.client_id.fill(&self.id);
         let connect = Connect {
             version: match self.settings.mqtt.version {
@@ -74,7 +73,7 @@ impl Device<'_> {
                 retain: self.will.retain,
                 ..Publish::new(&will_topic, b"offline")
             }),
-            credentials: self.settings.broker.login().map(|login| Credentials {
+            credentials: self.settings.uplink.login().map(|login| Credentials {
                 user_name: login.user,
                 password: login.password.map(|password| password.expose().as_bytes()),
             }),
@@ -107,12 +106,14 @@ impl Device<'_> {
         self.in_flight = u8::try_from(self.session.in_flight()).unwrap_or(u8::MAX);
         self.blocked = false;
         let session = &mut self.session;
-        let subscribed = self
-            .topics
-            .subscribe(&self.settings, |all| session.subscribe(all));
+        let topics = Topics {
+            id: &self.id,
+            settings: &self.settings,
+        };
+        let subscribed = topics.subscribe(|all| session.subscribe(all));
         match subscribed {
             Ok(identifier) => {
-                let storing = self.pending.as_ref().map(|it| it.deadline.since(now));
+                let storing = self.turn.pending().map(|it| it.deadline.since(now));
                 let wait = SUBACK_TIMEOUT_MS + storing.unwrap_or(0);
                 self.link = Link::Subscribing(identifier, now.after(wait));
             }
@@ -145,8 +146,11 @@ impl Device<'_> {
             LogLevel::Info,
             format_args!(
                 "connected to {}, listening on {}",
-                Broker(&self.settings),
-                Listening(&self.topics, &self.id)
+                Broker(self.settings.uplink.broker()),
+                Listening(Topics {
+                    id: &self.id,
+                    settings: &self.settings
+                })
             ),
         );
     }
@@ -178,7 +182,7 @@ impl Device<'_> {
             LogLevel::Warn,
             format_args!(
                 "no connection to {}: {reason}; {} in {}.{} s",
-                Broker(&self.settings),
+                Broker(self.settings.uplink.broker()),
                 match on_failure {
                     OnFailure::Retry => "trying again",
                     OnFailure::Restart => "restarting",
@@ -202,7 +206,7 @@ impl Device<'_> {
     }
 
     pub(super) fn wait_for_next_attempt(&mut self, now: Instant) {
-        self.link = match self.settings.broker.url {
+        self.link = match self.settings.uplink.broker() {
             Some(_) => {
                 let delay = self.backoff.wait(now, &mut self.random);
                 Link::Waiting(now.after(delay.into()))
@@ -227,6 +231,7 @@ impl Device<'_> {
         self.wanted.close |= self.link.is_open() && !take(&mut self.wanted.connect);
         self.backoff.session_ended(now);
         self.news.disconnected();
+        self.turn.forget_answer();
         if let Some(heartbeat) = &mut self.heartbeat {
             heartbeat.disconnected();
         }
@@ -256,7 +261,7 @@ impl Device<'_> {
 }
 
 /// Takes as much of a text as fits.
-struct Cut<'a>(&'a mut String<REASON_MAX>);
+struct Cut<'a>(&'a mut String<REASON_MAX, u8>);
 
 impl Write for Cut<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
@@ -266,11 +271,11 @@ impl Write for Cut<'_> {
 }
 
 /// The broker's address as the log shows it.
-struct Broker<'a>(&'a Settings);
+struct Broker<'a>(Option<&'a BrokerAddress>);
 
 impl fmt::Display for Broker<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0.broker.url {
+        match self.0 {
             Some(url) => url.fmt(f),
             None => f.write_str("the broker"),
         }
@@ -278,13 +283,13 @@ impl fmt::Display for Broker<'_> {
 }
 
 /// The topics listened to, as the log shows them.
-struct Listening<'a>(&'a Topics, &'a DeviceId);
+struct Listening<'a>(Topics<'a>);
 
 impl fmt::Display for Listening<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.classic_in() {
-            Some(name) => f.write_str(name),
-            None => write!(f, "monster/{}/#", self.1),
+            Some(name) => f.write_str(&name),
+            None => write!(f, "monster/{}/#", self.0.id),
         }
     }
 }

@@ -1,19 +1,16 @@
 //! The device as it listens: what comes in by the session, and what it does on a command.
 
-use core::fmt::{self, Write};
-
-use heapless::String;
 use umqtt::{Event, Instant};
 
+use super::turn::{Pending, Turn};
 use super::{
-    Device, End, Hand, INTRODUCTION_MAX_MS, OTHER_PAIR_MS, Pending, ResetReason, SAVE_TIMEOUT_MS,
-    take,
+    Device, End, Hand, INTRODUCTION_MAX_MS, OTHER_PAIR_MS, ResetReason, SAVE_TIMEOUT_MS, take,
 };
 use crate::button::ButtonEvent;
 use crate::dialogue::asker::{Asker, Route};
 use crate::dialogue::command::{Action, Command, Rejected};
-use crate::dialogue::payload::{self, Answer};
-use crate::dialogue::topics::Inlet;
+use crate::dialogue::payload::{self, Answer, Failure};
+use crate::dialogue::topics::{Inlet, Topics};
 use crate::link::Link;
 use crate::log::Payload;
 use crate::memory::{CommandId, Record};
@@ -25,17 +22,21 @@ impl Device<'_> {
     pub(super) fn advance_session(&mut self, now: Instant) {
         loop {
             self.speak(now);
-            let busy = self.pending.is_some() || self.news.reply.is_some();
+            let busy = !self.turn.is_free();
             if busy && self.session.is_connected() {
                 if let Err(error) = self.session.expire(now) {
                     self.failed(error, now);
                 }
                 return;
             }
+            let topics = Topics {
+                id: &self.id,
+                settings: &self.settings,
+            };
             match self.session.poll(now) {
                 Ok(None) => break,
                 Ok(Some(Event::Message(message)))
-                    if self.topics.is_home_assistant(message.topic.as_str()) =>
+                    if topics.is_home_assistant(message.topic.as_str()) =>
                 {
                     // What is retained is old: on connecting everything was said.
                     if message.payload == b"online" && !message.retain {
@@ -44,8 +45,7 @@ impl Device<'_> {
                     }
                 }
                 Ok(Some(Event::Message(message))) => {
-                    let Some(inlet) = self.topics.inlet(message.topic.as_str(), &self.settings)
-                    else {
+                    let Some(inlet) = topics.inlet(message.topic.as_str()) else {
                         self.counters.rejected += 1;
                         continue;
                     };
@@ -133,7 +133,7 @@ impl Device<'_> {
                 self.counters.rejected += 1;
                 self.log
                     .add(LogLevel::Warn, format_args!("not a command: {reason}"));
-                self.reply_failed(Asker { id, route }, format_args!("{reason}"));
+                self.reply_failed(Asker { id, route }, Failure::Rejected(reason));
             }
         }
     }
@@ -146,26 +146,25 @@ impl Device<'_> {
                 id: Some(id),
                 route,
             };
-            self.news.reply = Some((asker, Answer::State(state)));
+            self.turn = Turn::Answering(asker, Answer::State(state));
             return;
         }
         if self.overdue.is_some() {
             self.refuse_unstored(id, route);
             return;
         }
-        let record = self.executed.record(&id);
         if let Link::Subscribing(_, at) = &mut self.link {
             // SUBACK may stand behind this command, and is not read before it is stored.
             *at = at.after(SAVE_TIMEOUT_MS);
         }
-        self.pending = Some(Pending {
+        self.turn = Turn::Storing(Pending {
             action,
             id,
             route,
-            key: record.key,
+            key: self.executed.next_key(),
             deadline: now.after(SAVE_TIMEOUT_MS),
         });
-        self.wanted.command = Some(record);
+        self.wanted.store = true;
     }
 
     pub(super) fn save_failed(&mut self, key: u8, now: Instant) {
@@ -181,7 +180,7 @@ impl Device<'_> {
 
     /// The pending command, if this is the key the board has answered for.
     pub(super) fn answered_pending(&mut self, key: u8, now: Instant) -> Option<Pending> {
-        let Some(pending) = self.pending.take_if(|pending| pending.key == key) else {
+        let Some(pending) = self.turn.take_pending(|pending| pending.key == key) else {
             self.overdue.take_if(|overdue| *overdue == key);
             return None;
         };
@@ -196,9 +195,9 @@ impl Device<'_> {
     /// The board took too long to store the pending command. Should it be stored after all, the
     /// word for it must not be taken for that of another one.
     pub(super) fn give_up_pending(&mut self) {
-        if let Some(pending) = self.pending.take() {
+        if let Some(pending) = self.turn.take_pending(|_| true) {
             // What the board was never asked for it does not answer.
-            if self.wanted.command.take().is_none() {
+            if !take(&mut self.wanted.store) {
                 self.overdue = Some(pending.key);
             }
             self.refuse_unstored(pending.id, pending.route);
@@ -216,16 +215,14 @@ impl Device<'_> {
                 id: Some(id),
                 route,
             },
-            format_args!("the command could not be stored, and was not carried out"),
+            Failure::NotStored,
         );
     }
 
     /// Tells whoever asked, if an answer is wanted, that it was not done.
-    fn reply_failed(&mut self, asker: Asker, why: fmt::Arguments<'_>) {
+    fn reply_failed(&mut self, asker: Asker, why: Failure) {
         if asker.waits() {
-            let mut text = String::new();
-            let _ = text.write_fmt(why);
-            self.news.reply = Some((asker, Answer::Failed(text)));
+            self.turn = Turn::Answering(asker, Answer::Failed(why));
         }
     }
 
@@ -250,7 +247,7 @@ impl Device<'_> {
             self.executed.done(id.clone(), state);
         }
         if asker.waits() {
-            self.news.reply = Some((asker, Answer::State(state)));
+            self.turn = Turn::Answering(asker, Answer::State(state));
         }
         if action == Action::Restart {
             self.log
@@ -268,17 +265,14 @@ impl Device<'_> {
         }
         let Some(climate) = &mut self.climate else {
             self.news.classic_climate |= take(&mut self.news.classic_asked);
-            self.reply_failed(asker, format_args!("there is no sensor"));
+            self.reply_failed(asker, Failure::NoSensor);
             return;
         };
         climate.request(now);
         if asker.waits()
             && let Some(asker) = self.news.ask(asker)
         {
-            self.reply_failed(
-                asker,
-                format_args!("too many are waiting for a measurement"),
-            );
+            self.reply_failed(asker, Failure::Crowd);
         }
     }
 

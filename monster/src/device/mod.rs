@@ -7,8 +7,10 @@ mod hold;
 mod kept;
 mod listen;
 mod local;
+mod rules;
 mod speak;
 mod status;
+mod turn;
 mod uplink;
 
 pub use board::{Input, Output, ResetReason, Start, Vitals};
@@ -16,7 +18,9 @@ use hold::Held;
 use kept::Kept;
 pub use kept::SESSION_IMAGE;
 pub use local::{LocalCommand, UnknownCommand};
+pub(crate) use rules::Rules;
 pub use status::{Connection, ConnectionState, LastPress, REASON_MAX};
+use turn::Turn;
 
 use core::net::IpAddr;
 
@@ -27,8 +31,7 @@ use crate::access_point::AccessPoint;
 use crate::backoff::Backoff;
 use crate::button::{Button, ButtonEvent};
 use crate::climate::{Climate, Offsets};
-use crate::dialogue::asker::{Asker, Route};
-use crate::dialogue::command::Action;
+use crate::dialogue::asker::Asker;
 use crate::dialogue::payload::Counters;
 use crate::dialogue::topics::Topics;
 use crate::heartbeat::Heartbeat;
@@ -36,10 +39,9 @@ use crate::identity::DeviceId;
 use crate::led::Identify;
 use crate::link::Link;
 use crate::log::Lines;
-use crate::memory::{CommandId, Executed, Record, StoreFault};
+use crate::memory::{Executed, Record, StoreFault};
 use crate::news::News;
 use crate::random::Random;
-use crate::settings::Settings;
 use crate::settings::value::LogLevel;
 use crate::switch::Switch;
 
@@ -78,9 +80,8 @@ const SAVE_TIMEOUT_MS: u64 = 5_000;
 ///
 /// Time must not go backwards. No call panics, whatever comes in.
 pub struct Device<'b> {
-    settings: Settings,
+    settings: Rules,
     id: DeviceId,
-    topics: Topics,
     session: Session<'b>,
     kept: Kept,
     link: Link,
@@ -106,8 +107,7 @@ pub struct Device<'b> {
     climate: Option<Climate>,
     heartbeat: Option<Heartbeat>,
     executed: Executed,
-    /// A command that is being stored.
-    pending: Option<Pending>,
+    turn: Turn,
     /// The key of a record that the board took too long to store, and still owes the word for.
     overdue: Option<u8>,
     news: News,
@@ -121,7 +121,7 @@ pub struct Device<'b> {
     vitals: Vitals,
     ip: Option<IpAddr>,
     /// Why there is no connection, if there is none and one was wanted.
-    reason: String<REASON_MAX>,
+    reason: String<REASON_MAX, u8>,
     /// What the button did last, and when.
     pressed: Option<(ButtonEvent, Instant)>,
     /// What the hold of the button that lasts has done so far.
@@ -137,15 +137,6 @@ pub struct Device<'b> {
     log: Lines,
 }
 
-/// A command with an id, between the order to store it and the word that it is.
-struct Pending {
-    action: Action,
-    id: CommandId,
-    route: Option<Route>,
-    key: u8,
-    deadline: Instant,
-}
-
 /// What the board has not been told yet.
 #[derive(Default)]
 struct Wanted {
@@ -157,7 +148,8 @@ struct Wanted {
     access_point: bool,
     connect: bool,
     close: bool,
-    command: Option<Record>,
+    /// The command whose turn it is stored.
+    store: bool,
     measure: bool,
     identify: bool,
     end: Option<End>,
@@ -209,7 +201,6 @@ impl<'b> Device<'b> {
             log.add(LogLevel::Warn, format_args!("no broker is set"));
         }
         Device {
-            topics: Topics::new(&start.id, &settings),
             id: start.id,
             session: Session::new(receive, send),
             kept: Kept::default(),
@@ -235,7 +226,7 @@ impl<'b> Device<'b> {
                 .enabled
                 .then(|| Heartbeat::new(settings.heartbeat.interval)),
             executed: start.memory.executed,
-            pending: None,
+            turn: Turn::Free,
             overdue: None,
             news: News::default(),
             next_diagnostics: now,
@@ -259,7 +250,7 @@ impl<'b> Device<'b> {
             on_trial: false,
             wanted: Wanted::default(),
             log,
-            settings,
+            settings: Rules::new(settings),
         }
     }
 
@@ -327,8 +318,10 @@ impl<'b> Device<'b> {
             self.wanted.level = Some(level);
             return Some(Output::Switch { level });
         }
-        if let Some(record) = self.wanted.command.take() {
-            return Some(Output::Save(record));
+        if take(&mut self.wanted.store)
+            && let Some(pending) = self.turn.pending()
+        {
+            return Some(Output::Save(self.executed.record(&pending.id)));
         }
         if let Some(on) = self.switch.save_due(now) {
             // Until the board says that it is stored it is not, and is due again in a minute.
@@ -403,7 +396,7 @@ impl<'b> Device<'b> {
                 .switch
                 .due
                 .filter(|_| speaking && self.in_flight < IN_FLIGHT),
-            self.pending.as_ref().map(|pending| pending.deadline),
+            self.turn.pending().map(|pending| pending.deadline),
             self.access_point.deadline(),
             self.hold_deadline(),
         ]
@@ -434,6 +427,13 @@ impl<'b> Device<'b> {
         self.blocked = false;
     }
 
+    fn topics(&self) -> Topics<'_> {
+        Topics {
+            id: &self.id,
+            settings: &self.settings,
+        }
+    }
+
     /// Does everything that is due.
     fn advance(&mut self, now: Instant) {
         self.advance_parts(now);
@@ -450,8 +450,8 @@ impl<'b> Device<'b> {
         self.advance_hold(now);
         self.access_point.handle_timeout(now);
         if self
-            .pending
-            .as_ref()
+            .turn
+            .pending()
             .is_some_and(|pending| pending.deadline <= now)
         {
             self.give_up_pending();

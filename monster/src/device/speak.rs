@@ -5,12 +5,13 @@ use core::fmt::Write;
 use heapless::String;
 use umqtt::{Instant, PacketIdentifier, Property, Publish, PublishError, Qos, ReasonCode};
 
+use super::turn::Turn;
 use super::{DIAGNOSTICS_MS, Device, End, IN_FLIGHT};
 use crate::dialogue::payload::{self, Answer};
 use crate::dialogue::topics::Topic;
 use crate::link::Link;
 use crate::log::{LINE_MAX, Payload};
-use crate::settings::FILLED_MAX;
+use crate::settings::Filled;
 use crate::settings::value::LogLevel;
 
 impl Device<'_> {
@@ -19,7 +20,7 @@ impl Device<'_> {
         self.counters.drops += self.news.drop_old_events(now);
         if !self.session.is_connected() {
             // A command that was being stored when the connection broke: who asked will ask again.
-            self.news.reply = None;
+            self.turn.forget_answer();
             return;
         }
         self.next_reply();
@@ -34,32 +35,32 @@ impl Device<'_> {
 
     /// Turns those who wait for a measurement that is over into replies, one by one.
     fn next_reply(&mut self) {
-        if self.news.reply.is_none()
+        if self.turn.is_free()
             && let Some(outcome) = self.news.answer
         {
             match self.news.next_asker() {
-                Some(asker) => self.news.reply = Some((asker, Answer::Climate(outcome))),
+                Some(asker) => self.turn = Turn::Answering(asker, Answer::Climate(outcome)),
                 None => self.news.answer = None,
             }
         }
     }
 
     fn speak_reply(&mut self) -> Result<(), NoRoom> {
-        let Some((asker, answer)) = &self.news.reply else {
-            return Ok(());
-        };
-        let payload = payload::reply(asker.id.as_ref(), answer);
-        let (name, correlation) = match &asker.route {
-            Some(route) => (route.topic.clone(), route.correlation.clone()),
-            None => (self.topics.name(Topic::Reply), None),
-        };
-        let correlation = correlation.as_deref().map(Property::CorrelationData);
-        let message = Publish {
-            properties: correlation.as_slice(),
-            ..Publish::new(&name, payload.as_bytes())
-        };
-        self.publish(&message, LogLevel::Info)?;
-        self.news.reply = None;
+        while let Turn::Answering(asker, answer) = &self.turn {
+            let payload = payload::reply(asker.id.as_ref(), answer);
+            let (name, correlation) = match &asker.route {
+                Some(route) => (route.topic.clone(), route.correlation.clone()),
+                None => (self.topics().name(Topic::Reply), None),
+            };
+            let correlation = correlation.as_deref().map(Property::CorrelationData);
+            let message = Publish {
+                properties: correlation.as_slice(),
+                ..Publish::new(&name, payload.as_bytes())
+            };
+            self.publish(&message, LogLevel::Info)?;
+            self.turn = Turn::Free;
+            self.next_reply();
+        }
         Ok(())
     }
 
@@ -86,7 +87,7 @@ impl Device<'_> {
             self.news.classic_climate = false;
         }
         if let Some(number) = self.heartbeat.as_ref().and_then(|it| it.due(now)) {
-            let mut text = String::<FILLED_MAX>::new();
+            let mut text = Filled::new();
             let format = &self.settings.classic.heartbeat;
             let _ = format.fill(number.into(), &mut text);
             self.say(Topic::Classic, text.as_bytes(), LogLevel::Debug)?;
@@ -98,8 +99,8 @@ impl Device<'_> {
     }
 
     /// The answer to `getTH`.
-    fn classic_climate(&self) -> String<FILLED_MAX> {
-        let mut text = String::new();
+    fn classic_climate(&self) -> Filled {
+        let mut text = Filled::new();
         let _ = match self.climate() {
             Some(Ok(reading)) => {
                 let format = &self.settings.classic.th;
@@ -162,7 +163,7 @@ impl Device<'_> {
         }
         while let Some(event) = self.news.event() {
             let payload = payload::button(event).as_bytes();
-            let name = self.topics.name(Topic::Button);
+            let name = self.topics().name(Topic::Button);
             let message = Publish::new(&name, payload).qos(Qos::AtLeastOnce);
             self.publish(&message, LogLevel::Info)?;
             self.news.event_told();
@@ -186,7 +187,7 @@ impl Device<'_> {
         {
             let mut payload = String::<{ LINE_MAX + 8 }>::new();
             let _ = write!(payload, "{}: {}", line.level.as_str(), line.text);
-            let name = self.topics.name(Topic::Log);
+            let name = self.topics().name(Topic::Log);
             let queued = self
                 .session
                 .publish(&Publish::new(&name, payload.as_bytes()));
@@ -201,13 +202,13 @@ impl Device<'_> {
 
     /// Publishes a message of QoS 0.
     fn say(&mut self, topic: Topic, payload: &[u8], level: LogLevel) -> Result<(), NoRoom> {
-        let name = self.topics.name(topic);
+        let name = self.topics().name(topic);
         self.publish(&Publish::new(&name, payload), level)
     }
 
     /// Publishes a state: QoS 1, retained.
     pub(super) fn keep_informed(&mut self, topic: Topic, payload: &[u8]) -> Result<(), NoRoom> {
-        let name = self.topics.name(topic);
+        let name = self.topics().name(topic);
         let message = Publish::new(&name, payload).qos(Qos::AtLeastOnce);
         self.publish(&message.retained(), LogLevel::Debug)
     }

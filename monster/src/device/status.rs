@@ -8,7 +8,7 @@ use crate::climate::Outcome;
 use crate::dialogue::payload::{Counters, Diagnostics};
 use crate::identity::DeviceId;
 use crate::link::Link;
-use crate::settings::{BrokerUrl, Settings};
+use crate::settings::{BrokerAddress, Uplink};
 
 /// The longest reason for having no connection, in bytes; what is longer is cut.
 pub const REASON_MAX: usize = 96;
@@ -18,8 +18,8 @@ pub const REASON_MAX: usize = 96;
 pub struct Connection<'a> {
     /// In one word.
     pub state: ConnectionState,
-    /// The broker, if one is set. Its `Display` holds no secret.
-    pub broker: Option<&'a BrokerUrl>,
+    /// The broker, if one is set.
+    pub broker: Option<&'a BrokerAddress>,
     /// Why there is no connection, if one was tried and there is none.
     pub reason: Option<&'a str>,
     /// In how many milliseconds the next attempt is made, if that is known; under
@@ -68,9 +68,9 @@ pub struct LastPress {
 }
 
 impl Device<'_> {
-    /// The settings it runs with.
-    pub fn settings(&self) -> &Settings {
-        &self.settings
+    /// The way out it goes.
+    pub fn uplink(&self) -> &Uplink {
+        &self.settings.uplink
     }
 
     /// Which device it is.
@@ -102,7 +102,7 @@ impl Device<'_> {
         };
         Connection {
             state,
-            broker: self.settings.broker.url.as_ref(),
+            broker: self.settings.uplink.broker(),
             reason: Some(self.reason.as_str()).filter(|reason| !reason.is_empty()),
             retry_in: match self.link {
                 Link::Waiting(at) | Link::Failed(at) => Some(at.since(now)),

@@ -5,7 +5,7 @@ use umqtt::Instant;
 use super::Device;
 use crate::backoff::Backoff;
 use crate::link::Link;
-use crate::settings::{BrokerSettings, WifiSettings};
+use crate::settings::Uplink;
 
 impl Device<'_> {
     /// Goes over to another network and another broker, now. Switch, button and all else go on as
@@ -13,25 +13,17 @@ impl Device<'_> {
     ///
     /// `on_trial`: they are to show first that they are right ([`trial`](crate::trial)). While they
     /// do, a failure never restarts the machine.
-    pub fn go_over(
-        &mut self,
-        wifi: WifiSettings,
-        broker: BrokerSettings,
-        on_trial: bool,
-        now: Instant,
-    ) {
+    pub fn go_over(&mut self, uplink: Uplink, on_trial: bool, now: Instant) {
         if self.link == Link::Ended || self.wanted.end.is_some() {
             return;
         }
-        let is_set = !wifi.ssid.as_str().is_empty();
-        self.access_point.set_network(is_set, now);
-        self.settings.wifi = wifi;
-        self.settings.broker = broker;
+        self.access_point.set_network(uplink.has_network(), now);
+        self.settings.uplink = uplink;
         self.on_trial = on_trial;
         self.drop_connection(now);
         self.reason.clear();
         self.backoff = Backoff::new(now);
-        self.link = match (self.link, &self.settings.broker.url) {
+        self.link = match (self.link, self.settings.uplink.broker()) {
             (Link::Down, _) => Link::Down,
             (_, Some(_)) => Link::Waiting(now),
             (_, None) => Link::NoBroker,

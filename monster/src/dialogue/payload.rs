@@ -1,6 +1,6 @@
 //! Payloads as they go out.
 
-use core::fmt::Write;
+use core::fmt::{self, Write};
 use core::net::IpAddr;
 
 use heapless::String;
@@ -8,6 +8,7 @@ use heapless::String;
 use crate::button::ButtonEvent;
 use crate::climate::Outcome;
 use crate::device::{ResetReason, Vitals};
+use crate::dialogue::command::Reason;
 use crate::memory::{CommandId, StoreFault};
 
 /// The longest payload, in bytes.
@@ -56,7 +57,31 @@ pub(crate) enum Answer {
     /// What was measured.
     Climate(Outcome),
     /// It was not carried out, and why.
-    Failed(String<120>),
+    Failed(Failure),
+}
+
+/// Why a command was not carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// It is none.
+    Rejected(Reason),
+    /// It was not stored.
+    NotStored,
+    NoSensor,
+    /// Too many wait for a measurement.
+    Crowd,
+}
+
+impl fmt::Display for Failure {
+    /// Safe inside a JSON string: no quotes, no backslash.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Failure::Rejected(reason) => return reason.fmt(f),
+            Failure::NotStored => "the command could not be stored, and was not carried out",
+            Failure::NoSensor => "there is no sensor",
+            Failure::Crowd => "too many are waiting for a measurement",
+        })
+    }
 }
 
 /// An answer to a command, with the id it came with.
@@ -182,8 +207,8 @@ mod tests {
             r#"{"id":"a1","ok":true,"state":"on"}"#
         );
         assert_eq!(
-            reply(Some(&id), &Answer::Failed(String::try_from("why").unwrap())),
-            r#"{"id":"a1","ok":false,"error":"why"}"#
+            reply(Some(&id), &Answer::Failed(Failure::NoSensor)),
+            r#"{"id":"a1","ok":false,"error":"there is no sensor"}"#
         );
         assert_eq!(
             reply(Some(&id), &Answer::Climate(Ok(READING))),

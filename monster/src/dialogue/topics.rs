@@ -1,20 +1,16 @@
 //! The names of the topics.
 
-use core::fmt::Write;
-
-use heapless::{String, Vec};
+use heapless::Vec;
 use umqtt::{Qos, Subscription};
 
+use crate::device::Rules;
 use crate::identity::DeviceId;
-use crate::settings::value::TopicPrefix;
-use crate::settings::{FILLED_MAX, Filled, Settings};
+use crate::settings::Filled;
 
-/// The longest topic name, in bytes.
-pub(crate) const TOPIC_MAX: usize = FILLED_MAX;
 /// The classic topic, three set-topics, four groups and Home Assistant's status.
 const SUBSCRIPTIONS: usize = 9;
 
-pub(crate) type TopicName = String<TOPIC_MAX>;
+pub(crate) type TopicName = Filled;
 
 /// The topics the device publishes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,35 +43,18 @@ const SYSTEM_SET: &str = "sys/set";
 /// Behind the prefix.
 const HOME_ASSISTANT_STATUS: &str = "/status";
 
-/// The names of one device's topics.
-pub(crate) struct Topics {
-    id: DeviceId,
-    classic_in: Option<Filled>,
-    classic_out: Filled,
-    structured: bool,
-    /// Where Home Assistant looks.
-    prefix: TopicPrefix,
-    /// Whether it is spoken to.
-    home_assistant: bool,
+/// The names of one device's topics, made when they are needed.
+#[derive(Clone, Copy)]
+pub(crate) struct Topics<'a> {
+    pub id: &'a DeviceId,
+    pub settings: &'a Rules,
 }
 
-impl Topics {
-    pub fn new(id: &DeviceId, settings: &Settings) -> Self {
-        let classic = &settings.classic;
-        Topics {
-            id: id.clone(),
-            classic_in: classic.enabled.then(|| classic.topic_in.fill(id)),
-            classic_out: classic.topic_out.fill(id),
-            structured: settings.structured.enabled,
-            prefix: settings.homeassistant.prefix.clone(),
-            home_assistant: settings.structured.enabled && settings.homeassistant.enabled,
-        }
-    }
-
+impl Topics<'_> {
     /// The full name of a topic the device publishes on.
     pub fn name(&self, topic: Topic) -> TopicName {
         match topic {
-            Topic::Classic => self.classic_out.clone(),
+            Topic::Classic => self.settings.classic.topic_out.fill(self.id),
             Topic::Status => self.below("status"),
             Topic::Switch => self.below("switch/0"),
             Topic::Climate => self.below("th"),
@@ -83,37 +62,31 @@ impl Topics {
             Topic::Diagnostics => self.below("diag"),
             Topic::Reply => self.below("reply"),
             Topic::Log => self.below("log"),
-            Topic::Discovery => {
-                let mut name = TopicName::new();
-                let _ = write!(name, "{}/device/{}/config", self.prefix.as_str(), self.id);
-                name
-            }
+            Topic::Discovery => joined([self.prefix(), "/device/", self.id.as_str(), "/config"]),
         }
-    }
-
-    /// Whether Home Assistant is spoken to.
-    pub fn has_home_assistant(&self) -> bool {
-        self.home_assistant
     }
 
     /// Whether this is the topic on which Home Assistant says that it is there.
     pub fn is_home_assistant(&self, topic: &str) -> bool {
-        self.home_assistant
-            && topic.strip_prefix(self.prefix.as_str()) == Some(HOME_ASSISTANT_STATUS)
+        self.settings.has_home_assistant()
+            && topic.strip_prefix(self.prefix()) == Some(HOME_ASSISTANT_STATUS)
+    }
+
+    /// Where Home Assistant looks.
+    fn prefix(&self) -> &str {
+        self.settings.homeassistant.prefix.as_str()
     }
 
     fn below(&self, tail: &str) -> TopicName {
-        let mut name = TopicName::new();
-        let _ = write!(name, "monster/{}/{tail}", self.id);
-        name
+        joined(["monster/", self.id.as_str(), "/", tail])
     }
 
     /// Which inlet a message with this topic came in by.
-    pub fn inlet(&self, topic: &str, settings: &Settings) -> Option<Inlet> {
-        if self.classic_in.as_ref().is_some_and(|name| name == topic) {
+    pub fn inlet(&self, topic: &str) -> Option<Inlet> {
+        if self.classic_in().is_some_and(|name| name == topic) {
             return Some(Inlet::Classic);
         }
-        if !self.structured {
+        if !self.settings.structured.enabled {
             return None;
         }
         let (owner, tail) = topic.strip_prefix("monster/")?.split_once('/')?;
@@ -126,38 +99,32 @@ impl Topics {
             };
         }
         let (group, tail) = tail.split_once('/').filter(|_| owner == "group")?;
-        let ours = settings.groups.names().any(|name| name == group);
+        let ours = self.settings.groups.names().any(|name| name == group);
         (ours && tail == SWITCH_SET).then_some(Inlet::Switch)
     }
 
-    /// The name of the classic topic, for the log.
-    pub fn classic_in(&self) -> Option<&str> {
-        self.classic_in.as_deref()
+    /// The name of the classic topic that is listened to, if one is.
+    pub fn classic_in(&self) -> Option<TopicName> {
+        let classic = &self.settings.classic;
+        classic.enabled.then(|| classic.topic_in.fill(self.id))
     }
 
     /// Hands `subscribe` everything the device listens to.
-    pub fn subscribe<R>(
-        &self,
-        settings: &Settings,
-        subscribe: impl FnOnce(&[Subscription<'_>]) -> R,
-    ) -> R {
+    pub fn subscribe<R>(&self, subscribe: impl FnOnce(&[Subscription<'_>]) -> R) -> R {
         let mut names: Vec<TopicName, SUBSCRIPTIONS> = Vec::new();
-        if self.structured {
+        if self.settings.structured.enabled {
             for tail in [SWITCH_SET, CLIMATE_GET, SYSTEM_SET] {
                 let _ = names.push(self.below(tail));
             }
-            for group in settings.groups.names() {
-                let mut name = TopicName::new();
-                let _ = write!(name, "monster/group/{group}/{SWITCH_SET}");
-                let _ = names.push(name);
+            for group in self.settings.groups.names() {
+                let _ = names.push(joined(["monster/group/", group, "/", SWITCH_SET]));
             }
         }
-        if self.home_assistant {
-            let mut name = TopicName::new();
-            let _ = write!(name, "{}{HOME_ASSISTANT_STATUS}", self.prefix.as_str());
-            let _ = names.push(name);
+        if self.settings.has_home_assistant() {
+            let _ = names.push(joined([self.prefix(), HOME_ASSISTANT_STATUS, "", ""]));
         }
-        let classic = self.classic_in().map(|name| (name, Qos::AtMostOnce));
+        let classic = self.classic_in();
+        let classic = classic.as_deref().map(|name| (name, Qos::AtMostOnce));
         let structured = names.iter().map(|name| (name.as_str(), Qos::AtLeastOnce));
         let all: Vec<Subscription<'_>, SUBSCRIPTIONS> = classic
             .into_iter()
@@ -166,4 +133,13 @@ impl Topics {
             .collect();
         subscribe(&all)
     }
+}
+
+/// A name of these parts, which fit.
+fn joined(parts: [&str; 4]) -> TopicName {
+    let mut name = TopicName::new();
+    for part in parts {
+        let _ = name.push_str(part);
+    }
+    name
 }

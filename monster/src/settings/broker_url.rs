@@ -43,13 +43,19 @@ impl Scheme {
     }
 }
 
-/// A broker's address, taken apart. Its `Display` leaves user and password out, and its `Debug`
+/// Where a broker is, without a word on who may log in. Its `Display` is a URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokerAddress {
+    scheme: Scheme,
+    host: String<HOST_MAX, u8>,
+    port: u16,
+}
+
+/// A broker's URL, taken apart. Its `Display` leaves user and password out, and its `Debug`
 /// hides the password: neither can leak it into a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokerUrl {
-    scheme: Scheme,
-    host: String<HOST_MAX, u16>,
-    port: u16,
+    address: BrokerAddress,
     user: Text<0, USER_MAX>,
     password: Secret<PASSWORD_MAX>,
 }
@@ -73,11 +79,13 @@ impl BrokerUrl {
         }
         let (host, port) = split_port(address)?;
         Ok(BrokerUrl {
-            scheme,
-            host: String::try_from(host).map_err(|_| BrokerUrlError::Host)?,
-            port: match port {
-                None => scheme.default_port(),
-                Some(port) => parse_port(port)?,
+            address: BrokerAddress {
+                scheme,
+                host: String::try_from(host).map_err(|_| BrokerUrlError::Host)?,
+                port: match port {
+                    None => scheme.default_port(),
+                    Some(port) => parse_port(port)?,
+                },
             },
             user: percent_decoded::<_, USER_MAX>(user).ok_or(BrokerUrlError::User)?,
             password: percent_decoded::<_, PASSWORD_MAX>(password)
@@ -85,6 +93,43 @@ impl BrokerUrl {
         })
     }
 
+    /// Where the broker is.
+    pub const fn address(&self) -> &BrokerAddress {
+        &self.address
+    }
+
+    /// As [`BrokerAddress::scheme`].
+    pub const fn scheme(&self) -> Scheme {
+        self.address.scheme
+    }
+
+    /// As [`BrokerAddress::host`].
+    pub fn host(&self) -> &str {
+        self.address.host()
+    }
+
+    /// As [`BrokerAddress::port`].
+    pub const fn port(&self) -> u16 {
+        self.address.port
+    }
+
+    /// The user in the URL; empty if there is none. What the device logs in with is
+    /// [`BrokerSettings::login`](super::BrokerSettings::login).
+    pub fn user(&self) -> &str {
+        self.user.as_str()
+    }
+
+    pub(super) const fn user_text(&self) -> &Text<0, USER_MAX> {
+        &self.user
+    }
+
+    /// The password in the URL.
+    pub const fn password(&self) -> &Secret<PASSWORD_MAX> {
+        &self.password
+    }
+}
+
+impl BrokerAddress {
     /// Plain or TLS.
     pub const fn scheme(&self) -> Scheme {
         self.scheme
@@ -99,20 +144,15 @@ impl BrokerUrl {
     pub const fn port(&self) -> u16 {
         self.port
     }
-
-    /// The user in the URL; empty if there is none. What the device logs in with is
-    /// [`BrokerSettings::login`](super::BrokerSettings::login).
-    pub fn user(&self) -> &str {
-        self.user.as_str()
-    }
-
-    /// The password in the URL.
-    pub const fn password(&self) -> &Secret<PASSWORD_MAX> {
-        &self.password
-    }
 }
 
 impl fmt::Display for BrokerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.address.fmt(f)
+    }
+}
+
+impl fmt::Display for BrokerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (scheme, port) = (self.scheme.as_str(), self.port);
         if self.host.contains(':') {

@@ -15,7 +15,7 @@ use crate::identity::{DeviceId, ID_MAX};
 pub const FILLED_MAX: usize = 128;
 
 /// What a filled-in topic or client id is.
-pub type Filled = String<FILLED_MAX>;
+pub type Filled = String<FILLED_MAX, u8>;
 
 /// Something to fill in, and the most bytes that takes.
 struct Gap {

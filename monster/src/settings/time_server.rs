@@ -23,7 +23,7 @@ pub type SyslogServer = UdpServer<SYSLOG>;
 /// A server behind a UDP port, which is `PORT` unless another was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UdpServer<const PORT: u16> {
-    host: String<HOST_MAX, u16>,
+    host: String<HOST_MAX, u8>,
     port: u16,
 }
 

@@ -410,15 +410,21 @@ impl Value for Offset {
     }
 }
 
-/// A text of `MIN` to `MAX` bytes without control characters, which a broker may refuse
+/// A text of `MIN` to `MAX` bytes, of which 255 are the most, without control characters, which a broker may refuse
 /// (section 1.5.3).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Text<const MIN: usize, const MAX: usize>(String<MAX, u16>);
+pub struct Text<const MIN: usize, const MAX: usize>(String<MAX, u8>);
 
 impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl<const MAX: usize> Default for Text<0, MAX> {
+    fn default() -> Self {
+        Text(String::new())
     }
 }
 
@@ -454,7 +460,7 @@ pub const PIN_NAME_MAX: usize = 48;
 /// A pin as its board names it, `5` or `gpiochip0:17` perhaps: which names there are only the board
 /// knows, and says when it starts. Empty is the board's default.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PinName(String<PIN_NAME_MAX, u16>);
+pub struct PinName(String<PIN_NAME_MAX, u8>);
 
 impl PinName {
     /// The name; `None` is the board's default.
@@ -526,7 +532,7 @@ pub const GROUP_MAX: usize = 32;
 
 /// The groups the device is in, each named by one topic level of `monster/group/<name>/…`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Groups(Vec<Text<1, GROUP_MAX>, GROUPS_MAX, u16>);
+pub struct Groups(Vec<Text<1, GROUP_MAX>, GROUPS_MAX, u8>);
 
 impl Groups {
     /// The names, in the order given.

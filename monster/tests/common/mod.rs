@@ -50,6 +50,8 @@ pub struct Bench {
     /// What is stored of the MQTT session.
     pub session: Option<Vec<u8>>,
     pub pin: Option<bool>,
+    /// The pin is low when the switch is on.
+    inverted: bool,
     /// Every level the pin had.
     pub levels: Vec<bool>,
     /// The device wants a connection.
@@ -125,8 +127,10 @@ impl Bench {
         session: Option<Vec<u8>>,
         button_pressed: bool,
     ) -> Self {
+        let settings = settings(changes);
+        let inverted = settings.switch.inverted;
         let start = Start {
-            settings: settings(changes),
+            settings,
             id: DeviceId::parse(ID).unwrap(),
             seed: 7,
             reset: ResetReason::PowerOn,
@@ -150,6 +154,7 @@ impl Bench {
             records,
             session,
             pin: None,
+            inverted,
             levels: Vec::new(),
             dialling: false,
             open: false,
@@ -234,7 +239,7 @@ impl Bench {
             );
         }
         let on = self.device.switch_is_on();
-        let level = on != self.device.settings().switch.inverted;
+        let level = on != self.inverted;
         assert_eq!(self.pin, Some(level), "the pin is not where the switch is");
     }
 
