@@ -252,11 +252,10 @@ impl<'b> Backlog<'b> {
         let bytes = self.buffer.get(at..self.end)?;
         let header = FixedHeader::decode(bytes).ok()??;
         let length = header.packet_length();
-        let mut fields = Reader(bytes.get(header.length..length)?);
-        let topic = fields.u16()?;
+        let mut fields = Reader::new(bytes.get(header.length..length)?);
         let message = Publish {
-            topic: core::str::from_utf8(fields.bytes(topic as usize)?).ok()?,
-            payload: fields.0,
+            topic: core::str::from_utf8(fields.field()).ok()?,
+            payload: fields.rest,
             qos: Qos::from_bits(header.first >> 1 & 3)?,
             retain: header.first & 1 != 0,
             properties: &[],

@@ -1,15 +1,10 @@
-//! CONNECT and CONNACK (sections 3.1 and 3.2).
+//! CONNECT (section 3.1).
 
 use core::fmt;
 
-#[cfg(feature = "v5")]
-use super::Reader;
 use super::properties::{Carrier, Property};
 use super::publish::Publish;
-use super::reason::ReasonCode;
-#[cfg(feature = "v5")]
-use super::reason::allowed;
-use super::{MAX_REMAINING, ProtocolError, Version, Writer, first, packet_length};
+use super::{MAX_REMAINING, Version, Writer, first, packet_length};
 use crate::error::ConnectError;
 
 /// What a client asks for when it connects (section 3.1), and how long it waits for answers.
@@ -166,68 +161,6 @@ impl fmt::Debug for Credentials<'_> {
     }
 }
 
-/// What a CONNACK says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Connack {
-    pub session_present: bool,
-    pub reason: ReasonCode,
-    /// Bytes of the properties, which are the end of the packet.
-    pub properties: usize,
-}
-
-/// Reads a CONNACK.
-pub(crate) fn decode_connack(body: &[u8], version: Version) -> Result<Connack, ProtocolError> {
-    #[cfg(feature = "v5")]
-    if version.is_5() && !matches!(body, &[_, 1]) {
-        return decode_connack_5(body);
-    }
-    // A server that does not know MQTT 5 refuses it in the words of MQTT 3.1.1.
-    let _ = version;
-    let &[flags, code] = body else {
-        return Err(ProtocolError::Length);
-    };
-    const REASONS: [ReasonCode; 6] = [
-        ReasonCode::SUCCESS,
-        ReasonCode::UNSUPPORTED_PROTOCOL_VERSION,
-        ReasonCode::CLIENT_IDENTIFIER_NOT_VALID,
-        ReasonCode::SERVER_UNAVAILABLE,
-        ReasonCode::BAD_USER_NAME_OR_PASSWORD,
-        ReasonCode::NOT_AUTHORIZED,
-    ];
-    let Some(&reason) = REASONS.get(code as usize) else {
-        return Err(ProtocolError::ReturnCode(code));
-    };
-    // A refusal's flags must be 0, too [MQTT-3.2.2-4]; the refusal is what the user must hear.
-    if flags > 1 && code == 0 {
-        return Err(ProtocolError::ReturnCode(flags));
-    }
-    Ok(Connack {
-        session_present: flags == 1,
-        reason,
-        properties: 0,
-    })
-}
-
-#[cfg(feature = "v5")]
-fn decode_connack_5(body: &[u8]) -> Result<Connack, ProtocolError> {
-    // The length of the properties is never left out.
-    let &[flags, ref rest @ ..] = body else {
-        return Err(ProtocolError::Length);
-    };
-    if rest.len() < 2 {
-        return Err(ProtocolError::Length);
-    }
-    if flags > 1 {
-        return Err(ProtocolError::Flags(flags));
-    }
-    let (reason, properties) = Reader(rest).reason(allowed::CONNACK, Carrier::CONNACK)?;
-    Ok(Connack {
-        session_present: flags == 1,
-        reason,
-        properties,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -241,22 +174,6 @@ mod tests {
         assert_eq!(encode(long), Err(ConnectError::TooLarge));
         let length = 65_551 + Version::DEFAULT.is_5() as usize;
         assert_eq!(encode(&long[..65_535]), Ok(length));
-    }
-
-    #[cfg(feature = "v3")]
-    #[test]
-    fn a_connack_tells_session_present_a_refusal_or_a_fault() {
-        let decode = |body| {
-            decode_connack(body, Version::V3_1_1)
-                .map(|connack| (connack.session_present, connack.reason))
-        };
-        assert_eq!(decode(&[0, 0]), Ok((false, ReasonCode::SUCCESS)));
-        assert_eq!(decode(&[1, 0]), Ok((true, ReasonCode::SUCCESS)));
-        assert_eq!(decode(&[0, 5]), Ok((false, ReasonCode::NOT_AUTHORIZED)));
-        assert_eq!(decode(&[0, 6]), Err(ProtocolError::ReturnCode(6)));
-        assert_eq!(decode(&[2, 0]), Err(ProtocolError::ReturnCode(2)));
-        assert_eq!(decode(&[0]), Err(ProtocolError::Length));
-        assert_eq!(decode(&[0, 0, 0]), Err(ProtocolError::Length));
     }
 
     #[test]

@@ -5,8 +5,6 @@
 //! of them can panic: what does not fit is `None`, what is wrong is a [`ProtocolError`].
 
 pub(crate) mod ack;
-#[cfg(feature = "v5")]
-pub(crate) mod auth;
 pub(crate) mod connect;
 #[cfg_attr(not(feature = "v5"), path = "properties_none.rs")]
 pub(crate) mod properties;
@@ -406,78 +404,92 @@ pub(crate) fn u16_at(bytes: &[u8], at: usize) -> u16 {
     }
 }
 
-/// Reads fields one after the other; `None` once there is less than was asked for.
+/// Reads fields one after the other. Once there is less than was asked for, it is short: what it reads
+/// then is empty and 0, so to look for it at the end is enough.
 #[derive(Clone)]
-pub(crate) struct Reader<'a>(pub &'a [u8]);
+pub(crate) struct Reader<'a> {
+    pub rest: &'a [u8],
+    pub is_short: bool,
+}
 
 impl<'a> Reader<'a> {
-    pub fn u8(&mut self) -> Option<u8> {
-        let (&first, rest) = self.0.split_first()?;
-        self.0 = rest;
-        Some(first)
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Reader {
+            rest: bytes,
+            is_short: false,
+        }
     }
 
-    pub fn u16(&mut self) -> Option<u16> {
-        Some((self.u8()? as u16) << 8 | self.u8()? as u16)
+    pub fn u8(&mut self) -> u8 {
+        self.bytes(1).first().copied().unwrap_or_default()
     }
 
-    pub fn bytes(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (bytes, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(bytes)
+    pub fn u16(&mut self) -> u16 {
+        (self.u8() as u16) << 8 | self.u8() as u16
     }
 
-    /// A variable byte integer in its shortest form (MQTT 5, section 1.5.5).
+    pub fn bytes(&mut self, length: usize) -> &'a [u8] {
+        let (bytes, rest) = self.rest.split_at_checked(length).unwrap_or_else(|| {
+            self.is_short = true;
+            (&[], &[])
+        });
+        self.rest = rest;
+        bytes
+    }
+
+    /// A variable byte integer in its shortest form (MQTT 5, section 1.5.5); in any other form, it is
+    /// as if it was not there.
     #[cfg(feature = "v5")]
-    pub fn varint(&mut self) -> Option<usize> {
+    pub fn varint(&mut self) -> usize {
         let mut value = 0;
-        for position in 0..4 {
-            let byte = self.u8()?;
-            value |= ((byte & 0x7f) as usize) << (7 * position);
+        for shift in [0, 7, 14, 21] {
+            let byte = self.u8();
+            value |= ((byte & 0x7f) as usize) << shift;
             if byte < 0x80 {
-                return (byte > 0 || position == 0).then_some(value);
+                self.is_short |= byte == 0 && shift > 0;
+                return value;
             }
         }
-        None
-    }
-
-    /// As [`varint`](Self::varint) where more may come: `None` if so. `is_all`: nothing more comes.
-    #[cfg(feature = "v5")]
-    pub fn varint_in_part(&mut self, is_all: bool) -> Result<Option<usize>, ProtocolError> {
-        let here = self.0;
-        let value = self.varint();
-        let is_cut = !is_all && here.len() < 4 && here.iter().all(|&byte| byte > 0x7f);
-        match value {
-            None if !is_cut => Err(ProtocolError::Length),
-            value => Ok(value),
-        }
+        self.is_short = true;
+        0
     }
 
     /// A field that tells its length first.
-    #[cfg(feature = "v5")]
-    pub fn field(&mut self) -> Option<&'a [u8]> {
-        let length = self.u16()?;
+    pub fn field(&mut self) -> &'a [u8] {
+        let length = self.u16();
         self.bytes(length as usize)
     }
 
-    /// The content of a block of properties, which tells its length first (MQTT 5, section 2.2.2).
+    /// Reads a block of properties, which tells its length first (MQTT 5, section 2.2.2), and returns
+    /// that length.
     #[cfg(feature = "v5")]
-    pub fn properties(&mut self, carrier: properties::Carrier) -> Result<&'a [u8], ProtocolError> {
-        let length = self.varint().ok_or(ProtocolError::Length)?;
-        let block = self.bytes(length).ok_or(ProtocolError::Length)?;
-        properties::check(block, carrier)?;
-        Ok(block)
+    pub fn properties(
+        &mut self,
+        carrier: properties::Carrier,
+        told: &mut properties::Told,
+    ) -> Result<usize, ProtocolError> {
+        let length = self.varint();
+        let block = self.bytes(length);
+        self.end()?;
+        properties::check(block, carrier, told)?;
+        Ok(length)
     }
 
-    /// A packet identifier; a missing or zero one is the server's fault.
-    pub fn packet_identifier(&mut self) -> Result<PacketIdentifier, ProtocolError> {
-        identifier(self.u16().ok_or(ProtocolError::Length)?)
+    /// The packet identifier of a message; `None` if it is 0, or the message has none.
+    pub fn identifier(&mut self, qos: Qos) -> Option<PacketIdentifier> {
+        match qos {
+            Qos::AtMostOnce => None,
+            _ => PacketIdentifier::new(self.u16()),
+        }
     }
-}
 
-/// The packet identifier of this value; that it is 0 is the server's fault.
-pub(crate) fn identifier(value: u16) -> Result<PacketIdentifier, ProtocolError> {
-    PacketIdentifier::new(value).ok_or(ProtocolError::PacketIdentifier)
+    /// That there was less than was asked for is the server's fault.
+    pub fn end(&self) -> Result<(), ProtocolError> {
+        match self.is_short {
+            true => Err(ProtocolError::Length),
+            false => Ok(()),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::Qos;
 
 pub(crate) use table::{Carrier, id};
 pub use wire::Properties;
-pub(crate) use wire::{check, write};
+pub(crate) use wire::{Told, check, write};
 
 use wire::Raw;
 
@@ -80,9 +80,9 @@ pub enum Property<'a> {
 
 impl<'a> Property<'a> {
     /// As it stands on the wire.
-    fn raw(&self) -> Option<Raw<'a>> {
+    fn raw(&self) -> Raw<'a> {
         use Property::*;
-        let mut raw = Raw::new(self.identifier())?;
+        let mut raw = Raw::new(self.identifier());
         match *self {
             PayloadFormatIndicator(value)
             | RequestProblemInformation(value)
@@ -114,7 +114,7 @@ impl<'a> Property<'a> {
                 raw.value = value.as_bytes();
             }
         }
-        Some(raw)
+        raw
     }
 
     fn identifier(&self) -> u8 {
@@ -156,7 +156,7 @@ impl<'a> Property<'a> {
         let number = raw.number;
         let is_on = number > 0;
         let text = |bytes| core::str::from_utf8(bytes).unwrap_or_default();
-        Some(match raw.identifier() {
+        Some(match raw.identifier {
             id::PAYLOAD_FORMAT_INDICATOR => PayloadFormatIndicator(is_on),
             id::MESSAGE_EXPIRY_INTERVAL => MessageExpiryInterval(number),
             id::CONTENT_TYPE => ContentType(text(raw.bytes)),

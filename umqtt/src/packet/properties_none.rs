@@ -36,7 +36,15 @@ impl Carrier {
     pub const PUBLISH: Carrier = Carrier;
     pub const SUBSCRIBE: Carrier = Carrier;
     pub const UNSUBSCRIBE: Carrier = Carrier;
-    pub const ACK: Carrier = Carrier;
+}
+
+/// What packets of the server have told by their properties: nothing.
+pub(crate) struct Told;
+
+impl Told {
+    pub const fn nothing() -> Self {
+        Told
+    }
 }
 
 pub(crate) fn write(_: &mut super::Writer<'_>, _: &[Property<'_>], _: Carrier) -> Option<()> {

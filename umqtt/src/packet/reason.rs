@@ -96,58 +96,92 @@ impl fmt::Display for ReasonCode {
 
 impl core::error::Error for ReasonCode {}
 
-/// The codes each packet may carry from a server, or, in an answer, from a client.
-#[cfg_attr(not(feature = "v5"), allow(dead_code, reason = "MQTT 3.1.1 has few"))]
-pub(crate) mod allowed {
-    use crate::packet::{ProtocolError, first};
-
-    /// Those of an answer with this first byte.
-    pub fn by(first: u8, is_5: bool) -> &'static [u8] {
-        match first {
-            first::SUBACK if !is_5 => &[0x00, 0x01, 0x02, 0x80],
-            first::SUBACK => SUBACK,
-            first::UNSUBACK => UNSUBACK,
-            first::PUBACK | first::PUBREC => PUBACK,
-            _ => PUBREL,
-        }
-    }
-
-    /// Refuses a code that is not one of those `allowed`.
-    pub fn check(allowed: &[u8], codes: &[u8]) -> Result<(), ProtocolError> {
-        let is_allowed = |code: &u8| allowed.iter().any(|it| it == code);
-        match codes.iter().find(|code| !is_allowed(code)) {
-            Some(&code) => Err(ProtocolError::ReturnCode(code)),
-            None => Ok(()),
-        }
-    }
-
-    /// CONNACK (section 3.2.2.2).
-    pub const CONNACK: &[u8] = &[
-        0x00, 0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x8c, 0x90, 0x95,
-        0x97, 0x99, 0x9a, 0x9b, 0x9c, 0x9d, 0x9f,
-    ];
-    /// PUBACK and PUBREC (sections 3.4.2.1 and 3.5.2.1).
-    pub const PUBACK: &[u8] = &[0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99];
-    /// PUBREL and PUBCOMP (sections 3.6.2.1 and 3.7.2.1).
-    pub const PUBREL: &[u8] = &[0x00, 0x92];
-    /// SUBACK (section 3.9.3).
-    pub const SUBACK: &[u8] = &[
-        0x00, 0x01, 0x02, 0x80, 0x83, 0x87, 0x8f, 0x91, 0x97, 0x9e, 0xa1, 0xa2,
-    ];
-    /// UNSUBACK (section 3.11.3).
-    pub const UNSUBACK: &[u8] = &[0x00, 0x11, 0x80, 0x83, 0x87, 0x8f, 0x91];
-    /// DISCONNECT from the server (section 3.14.2.1).
-    pub const DISCONNECT: &[u8] = &[
-        0x00, 0x80, 0x81, 0x82, 0x83, 0x87, 0x89, 0x8b, 0x8d, 0x8e, 0x8f, 0x90, 0x93, 0x94, 0x95,
-        0x96, 0x97, 0x98, 0x99, 0x9a, 0x9b, 0x9c, 0x9d, 0x9e, 0x9f, 0xa0, 0xa1, 0xa2,
-    ];
-    /// AUTH from the server (section 3.15.2.1).
-    pub const AUTH: &[u8] = &[0x00, 0x18];
-    /// DISCONNECT from the client (section 3.14.2.1).
-    pub const LEAVING: &[u8] = &[
-        0x00, 0x04, 0x80, 0x81, 0x82, 0x83, 0x90, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99,
-    ];
+/// Whether such a packet, with this first byte, may carry this code from a server, or, in an answer,
+/// from a client.
+#[cfg(feature = "v5")]
+pub(crate) fn is_allowed(code: u8, first: u8) -> bool {
+    let place = match code as usize {
+        success @ 0..FAILURES => success,
+        failure @ 0x80.. => FAILURES + failure - 0x80,
+        _ => return false,
+    };
+    let packets = ALLOWED.get(place).copied().unwrap_or_default();
+    packets >> (first >> 4) & 1 != 0
 }
+
+/// Codes that the client may say in a DISCONNECT (section 3.14.2.1).
+#[cfg(feature = "v5")]
+pub(crate) const LEAVING: &[u8] = &[
+    0x00, 0x04, 0x80, 0x81, 0x82, 0x83, 0x90, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99,
+];
+
+/// The place of the first failure in the table.
+#[cfg(feature = "v5")]
+const FAILURES: usize = 0x19;
+
+/// By code, a bit for the type of each packet that may carry it.
+#[cfg(feature = "v5")]
+const ALLOWED: [u16; FAILURES + 0x23] = {
+    use crate::packet::first::*;
+    let rows: [(&[u8], &[u8]); 6] = [
+        // Section 3.2.2.2.
+        (
+            &[CONNACK],
+            &[
+                0x00, 0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x8c, 0x90,
+                0x95, 0x97, 0x99, 0x9a, 0x9b, 0x9c, 0x9d, 0x9f,
+            ],
+        ),
+        // Sections 3.4.2.1 and 3.5.2.1.
+        (
+            &[PUBACK, PUBREC],
+            &[0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99],
+        ),
+        // Sections 3.6.2.1 and 3.7.2.1.
+        (&[PUBREL, PUBCOMP], &[0x00, 0x92]),
+        // Section 3.9.3.
+        (
+            &[SUBACK],
+            &[
+                0x00, 0x01, 0x02, 0x80, 0x83, 0x87, 0x8f, 0x91, 0x97, 0x9e, 0xa1, 0xa2,
+            ],
+        ),
+        // Section 3.11.3.
+        (&[UNSUBACK], &[0x00, 0x11, 0x80, 0x83, 0x87, 0x8f, 0x91]),
+        // Section 3.14.2.1.
+        (
+            &[DISCONNECT],
+            &[
+                0x00, 0x80, 0x81, 0x82, 0x83, 0x87, 0x89, 0x8b, 0x8d, 0x8e, 0x8f, 0x90, 0x93, 0x94,
+                0x95, 0x96, 0x97, 0x98, 0x99, 0x9a, 0x9b, 0x9c, 0x9d, 0x9e, 0x9f, 0xa0, 0xa1, 0xa2,
+            ],
+        ),
+    ];
+    let mut allowed = [0; FAILURES + 0x23];
+    // AUTH (section 3.15.2.1).
+    allowed[0x00] |= 1 << (AUTH >> 4);
+    allowed[0x18] |= 1 << (AUTH >> 4);
+    let mut row = 0;
+    while row < rows.len() {
+        let (mut packets, codes) = rows[row];
+        while let [first, rest @ ..] = packets {
+            let mut at = 0;
+            while at < codes.len() {
+                let code = codes[at] as usize;
+                let place = if code < 0x80 {
+                    code
+                } else {
+                    FAILURES + code - 0x80
+                };
+                allowed[place] |= 1 << (*first >> 4);
+                at += 1;
+            }
+            packets = rest;
+        }
+        row += 1;
+    }
+    allowed
+};
 
 #[cfg(test)]
 mod tests {

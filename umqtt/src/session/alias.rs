@@ -1,6 +1,7 @@
 //! Topic aliases (MQTT 5, section 3.3.2.3.4). They end with the connection.
 
 use super::message::Named;
+use crate::packet::properties::Told;
 use crate::packet::{ProtocolError, Reader, Writer};
 use crate::topic::TopicName;
 
@@ -46,13 +47,14 @@ impl<'b> Aliases<'b> {
     }
 
     /// Takes notice of a message's topic name and alias, of which one may be missing.
-    pub fn resolve(&mut self, alias: Option<u32>, topic: &[u8]) -> Result<Named, ProtocolError> {
-        let Some(alias) = alias.map(|alias| alias as u16) else {
+    pub fn resolve(&mut self, alias: u32, topic: &[u8]) -> Result<Named, ProtocolError> {
+        if alias == Told::NOTHING {
             return match topic.is_empty() {
                 true => Err(ProtocolError::NoTopic),
                 false => Ok(Named::Here),
             };
-        };
+        }
+        let alias = alias as u16;
         if alias == 0 || alias > self.maximum {
             return Err(ProtocolError::TopicAlias);
         }
@@ -77,7 +79,7 @@ impl<'b> Aliases<'b> {
 
     /// The topic name an alias was resolved to.
     pub fn topic(&self, alias: u16) -> &[u8] {
-        Reader(self.slot(alias)).field().unwrap_or_default()
+        Reader::new(self.slot(alias)).field()
     }
 
     fn length(&self, alias: u16) -> usize {

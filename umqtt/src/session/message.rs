@@ -6,11 +6,9 @@ use super::{Owed, Session, Step};
 use crate::error::Error;
 use crate::packet::connect::Oversize;
 #[cfg(feature = "v5")]
-use crate::packet::properties::{self, Carrier, Properties, id};
+use crate::packet::properties::{self, Carrier, id};
 use crate::packet::reason::ReasonCode;
-use crate::packet::{
-    FixedHeader, PacketIdentifier, ProtocolError, Qos, Reader, first, identifier, u16_at,
-};
+use crate::packet::{FixedHeader, PacketIdentifier, ProtocolError, Qos, Reader, first, u16_at};
 use crate::topic::TopicName;
 
 /// A message of which a part has been dealt with.
@@ -52,73 +50,62 @@ pub(super) enum Named {
 impl Session<'_> {
     /// Deals with a PUBLISH at the front of the receive buffer.
     pub(super) fn publish_received(&mut self, header: &FixedHeader) -> Result<Progress, Error> {
-        let bytes = self.inbox.bytes();
-        let capacity = self.inbox.capacity();
         let qos =
             Qos::from_bits(header.first >> 1 & 3).ok_or(Error::Protocol(ProtocolError::Qos))?;
-        let identified = qos != Qos::AtMostOnce;
-        // Behind the topic name, the identifier, and the shortest length of properties.
-        let behind = 2 * identified as usize + self.version.is_5() as usize;
-        if header.remaining < 2 + behind {
-            return Err(Error::Protocol(ProtocolError::Length));
-        }
-        let topic = header.length + 2;
-        if bytes.len() < topic {
-            return Ok(Progress::Incomplete);
-        }
-        let topic_end = topic + u16_at(bytes, header.length) as usize;
+        let bytes = self.inbox.bytes();
+        let at = self.inbox.position();
         let end = header.packet_length();
-        if topic_end + behind > end {
+        let identified = qos != Qos::AtMostOnce;
+        let topic = header.length + 2;
+        let topic_end = topic + u16_at(bytes, header.length) as usize;
+        // Behind the topic name, the identifier, and the shortest length of properties.
+        if topic_end + 2 * identified as usize + self.version.is_5() as usize > end {
             return Err(Error::Protocol(ProtocolError::Length));
         }
-        let payload = topic_end + 2 * identified as usize;
         self.last.first = header.first;
+        let here = bytes.get(..end).unwrap_or(bytes);
+        let payload = topic_end + 2 * identified as usize;
         #[cfg(feature = "v5")]
-        let (properties, payload) = if self.version.is_5() {
-            // A length that is cut by the packet's end is wrong; one that is not here yet is not.
-            let limit = bytes.len().min(end);
-            let field = bytes.get(payload..limit).unwrap_or_default();
-            let mut reader = Reader(field);
-            let Some(length) = reader.varint_in_part(limit == end)? else {
-                return Ok(match bytes.len() < capacity {
-                    true => Progress::Incomplete,
-                    false => self.behead(topic_end, end),
-                });
+        let (mut properties, mut payload) = (payload, payload);
+        #[cfg(feature = "v5")]
+        if self.version.is_5() {
+            let mut reader = Reader::new(here.get(payload..).unwrap_or_default());
+            let length = reader.varint();
+            properties = here.len() - reader.rest.len();
+            payload = match reader.is_short {
+                true => usize::MAX,
+                false if length > end - properties => {
+                    return Err(Error::Protocol(ProtocolError::Length));
+                }
+                false => properties + length,
             };
-            let properties = payload + field.len() - reader.0.len();
-            if length > end - properties {
-                return Err(Error::Protocol(ProtocolError::Length));
-            }
-            (properties, properties + length)
-        } else {
-            (payload, payload)
-        };
+        }
+        let capacity = self.inbox.capacity();
         let fits = end <= capacity;
         let streams = !fits && self.oversize.is_streamed();
-        let needed = if fits { end } else { payload };
-        if needed + streams as usize > capacity {
-            return Ok(self.behead(topic_end, end));
+        let needed = if fits { payload.max(end) } else { payload };
+        if here.len() < needed || streams && payload == capacity {
+            return match here.len() {
+                length if length == end => Err(Error::Protocol(ProtocolError::Length)),
+                length if length == capacity => Ok(self.behead(header)),
+                _ => Ok(Progress::Incomplete),
+            };
         }
-        if bytes.len() < needed {
-            return Ok(Progress::Incomplete);
-        }
-        let at = self.inbox.position();
         if streams && at > 0 {
             // Its beginning will stay at the front.
             self.inbox.settle(0);
             return Ok(Progress::Silent);
         }
-        let identifier = match identified {
-            true => Some(identifier(u16_at(bytes, topic_end))?),
-            false => None,
-        };
-        let name = bytes.get(topic..topic_end).unwrap_or_default();
+        let name = here.get(topic..topic_end).unwrap_or_default();
+        let identifier = PacketIdentifier::new(u16_at(here, topic_end)).filter(|_| identified);
         let named = match self.version.is_5() {
             #[cfg(feature = "v5")]
             true => {
-                let block = bytes.get(properties..payload).unwrap_or_default();
-                properties::check(block, Carrier::MESSAGE)?;
-                let alias = Properties::checked(block).number(id::TOPIC_ALIAS);
+                let told = &mut self.v5.told;
+                told.forget(id::TOPIC_ALIAS);
+                let block = here.get(properties..payload).unwrap_or_default();
+                properties::check(block, Carrier::MESSAGE, told)?;
+                let alias = told.number(id::TOPIC_ALIAS);
                 self.v5.aliases.resolve(alias, name)?
             }
             _ => Named::Here,
@@ -131,7 +118,7 @@ impl Session<'_> {
         let total = end - payload;
         self.last.topic = Part {
             at: at + topic,
-            length: topic_end - topic,
+            length: name.len(),
         };
         self.last.body = Part {
             at: at + payload,
@@ -169,39 +156,37 @@ impl Session<'_> {
     }
 
     /// Throws the topic away, which is larger than the receive buffer, or leaves no room there.
-    fn behead(&mut self, topic_end: usize, end: usize) -> Progress {
-        self.inbox.consume(topic_end);
-        self.last.total = end - topic_end;
+    fn behead(&mut self, header: &FixedHeader) -> Progress {
+        let topic = 2 + u16_at(self.inbox.bytes(), header.length) as usize;
+        self.inbox.consume(header.length + topic);
+        self.last.total = header.remaining - topic;
         self.incoming = Incoming::Headless;
         #[cfg(feature = "v5")]
         self.v5.aliases.missed_one();
         Progress::Silent
     }
 
-    /// Goes on with a message whose topic was thrown away, once its packet identifier is here.
+    /// Goes on with a message whose topic was thrown away, once what is behind that is here.
     pub(super) fn headless(&mut self) -> Result<Progress, Error> {
+        /// The longest packet identifier and length of properties.
+        const HEAD: usize = 2 + 4;
         let rest = self.last.total;
         let qos = self.last.qos();
-        let bytes = self.inbox.bytes();
-        let here = bytes.get(..rest).unwrap_or(bytes);
-        let mut reader = Reader(here);
-        let identifier = match qos {
-            Qos::AtMostOnce => None,
-            _ if here.len() < 2 => return Ok(Progress::Incomplete),
-            _ => Some(reader.packet_identifier()?),
+        let Some(head) = self.inbox.bytes().get(..rest.min(HEAD)) else {
+            return Ok(Progress::Incomplete);
         };
-        let mut properties = 0;
+        let mut reader = Reader::new(head);
+        let identifier = reader.identifier(qos);
+        let mut behind = rest;
         #[cfg(feature = "v5")]
         if self.version.is_5() {
-            match reader.varint_in_part(here.len() == rest)? {
-                Some(length) => properties = length,
-                None => return Ok(Progress::Incomplete),
-            }
+            behind = behind.wrapping_sub(reader.varint());
         }
-        properties += here.len() - reader.0.len();
-        self.last.total = rest
-            .checked_sub(properties)
-            .ok_or(Error::Protocol(ProtocolError::Length))?;
+        reader.end()?;
+        self.last.total = behind.wrapping_sub(head.len() - reader.rest.len());
+        if self.last.total > rest {
+            return Err(Error::Protocol(ProtocolError::Length));
+        }
         self.inbox.consume(rest);
         self.incoming = Incoming::Nothing;
         let is_new = self.owe(qos, identifier, self.oversize == Oversize::Refuse)?;
@@ -240,7 +225,10 @@ impl Session<'_> {
         refuses: bool,
     ) -> Result<bool, Error> {
         let Some(identifier) = identifier else {
-            return Ok(true);
+            return match qos {
+                Qos::AtMostOnce => Ok(true),
+                _ => Err(Error::Protocol(ProtocolError::PacketIdentifier)),
+            };
         };
         let delivered = match qos {
             Qos::ExactlyOnce => self.outbox.received(identifier),

@@ -317,7 +317,7 @@ impl<'b> Session<'b> {
         let alias = match self.version.is_5() {
             #[cfg(feature = "v5")]
             true => {
-                self.v5.limits.check(message)?;
+                self.v5.check(message)?;
                 self.v5.check_alias(message)?
             }
             _ => 0,
@@ -359,13 +359,13 @@ impl<'b> Session<'b> {
             check_filter(each.filter)?;
             #[cfg(feature = "v5")]
             if version.is_5() {
-                self.v5.limits.check_filter(each)?;
+                self.v5.check_filter(each)?;
             }
             length = length.saturating_add(each.length());
         }
         #[cfg(feature = "v5")]
         if version.is_5() {
-            self.v5.limits.check_properties(properties)?;
+            self.v5.check_properties(properties)?;
         }
         let head = Head {
             version,

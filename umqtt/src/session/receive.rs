@@ -6,9 +6,8 @@ use super::{Owed, Session, State, Step};
 use crate::error::Error;
 use crate::keep_alive::Due;
 use crate::outbox::Answers;
-#[cfg(feature = "v5")]
-use crate::packet::auth::{decode_auth, decode_disconnect};
-use crate::packet::connect::decode_connack;
+#[cfg(not(feature = "v5"))]
+use crate::packet::properties::Told;
 use crate::packet::reason::ReasonCode;
 use crate::packet::{FixedHeader, PacketIdentifier, ProtocolError, Version, ack, first};
 use crate::time::Instant;
@@ -139,109 +138,97 @@ impl Session<'_> {
             return Ok(Progress::Incomplete);
         };
         let version = self.version;
-        let end = self.inbox.position() + length;
-        // The last so many bytes of the packet.
-        let tail = |length: usize| Part {
-            at: end - length,
-            length,
+        #[cfg(feature = "v5")]
+        let told = &mut self.v5.told;
+        #[cfg(not(feature = "v5"))]
+        let told = &mut Told;
+        let ack = ack::decode(header.first, body, version, told)?;
+        let codes_at = self.inbox.position() + length - ack.codes;
+        self.last.reason = ack.reason;
+        self.last.identifier = ack.identifier;
+        self.last.body = Part {
+            at: codes_at,
+            length: ack.codes,
         };
+        #[cfg(feature = "v5")]
+        {
+            self.last.properties = Part {
+                at: codes_at - ack.properties,
+                length: ack.properties,
+            };
+        }
         let progress = match header.first {
             first::CONNACK => {
-                let connack = decode_connack(body, version)?;
-                self.note_properties(tail(connack.properties));
-                if connack.reason != ReasonCode::SUCCESS {
+                if ack.reason != ReasonCode::SUCCESS {
                     #[cfg(feature = "v5")]
-                    self.note_closing(tail(connack.properties));
-                    return Err(Error::Refused(connack.reason));
+                    self.note_closing();
+                    return Err(Error::Refused(ack.reason));
                 }
-                let session_present = connack.session_present;
-                if session_present && self.clean {
+                if ack.session_present && self.clean {
                     // There is nothing a clean session could have left [MQTT-3.2.2-1].
                     return Err(ProtocolError::ReturnCode(1).into());
                 }
-                if !session_present {
+                if !ack.session_present {
                     self.outbox.clear();
                 }
                 self.keep_alive.accepted();
                 #[cfg(feature = "v5")]
                 if version.is_5() {
-                    self.accepted(tail(connack.properties))?;
+                    self.accepted()?;
                 }
                 self.state = State::Connected;
-                self.last.session_present = session_present;
+                self.last.session_present = ack.session_present;
                 Progress::Event(Step::Connected)
             }
             first::PINGRESP => {
-                if !body.is_empty() {
-                    return Err(ProtocolError::Length.into());
-                }
                 self.keep_alive.ponged(now);
                 Progress::Event(Step::Pong)
             }
             #[cfg(feature = "v5")]
             first::DISCONNECT => {
-                let (reason, properties) = decode_disconnect(body)?;
-                self.note_closing(tail(properties));
-                return Err(Error::Disconnected(reason));
+                self.note_closing();
+                return Err(Error::Disconnected(ack.reason));
             }
             #[cfg(feature = "v5")]
             first::AUTH => {
-                let (reason, properties) = decode_auth(body)?;
-                self.check_auth(reason, connecting)?;
-                self.note_properties(tail(properties));
-                self.last.reason = reason;
+                self.check_auth(ack.reason, connecting)?;
                 Progress::Event(Step::Authentication)
             }
-            // There is nothing else that `check_first` lets pass.
-            first => {
-                let ack = ack::decode(first, body, version)?;
-                self.last.body = tail(ack.codes);
-                self.note_properties(Part {
-                    at: end - ack.codes - ack.properties,
-                    length: ack.properties,
-                });
-                self.acknowledged(first, ack)?
-            }
+            // There is nothing else that `check_first` lets pass: all of them answer.
+            first => match ack.identifier {
+                Some(identifier) => self.acknowledged(first, identifier, ack.reason)?,
+                None => Progress::Silent,
+            },
         };
         self.inbox.consume(length);
         Ok(progress)
     }
 
-    /// Notes where the properties of a packet lie that is no message.
-    fn note_properties(&mut self, properties: Part) {
-        #[cfg(feature = "v5")]
-        {
-            self.last.properties = properties;
-        }
-        let _ = properties;
-    }
-
     /// What was sent is answered by such a packet, or goes on with it.
-    fn acknowledged(&mut self, first: u8, ack: ack::Ack) -> Result<Progress, ProtocolError> {
-        let goes_on = first == first::PUBREC && !ack.reason.is_error();
+    fn acknowledged(
+        &mut self,
+        first: u8,
+        identifier: PacketIdentifier,
+        reason: ReasonCode,
+    ) -> Result<Progress, ProtocolError> {
+        let goes_on = first == first::PUBREC && !reason.is_error();
         #[cfg(feature = "v5")]
         if goes_on {
             self.outbox.keep_place();
         }
-        let is_known = self.outbox.settle(Answers::by(first), ack.identifier);
-        if !is_known
-            && self
-                .outbox
-                .has(Answers::of_other_qos(first), ack.identifier)
-        {
+        let is_known = self.outbox.settle(Answers::by(first), identifier);
+        if !is_known && self.outbox.has(Answers::of_other_qos(first), identifier) {
             return Err(ProtocolError::Acknowledgement(first));
         }
-        self.last.identifier = Some(ack.identifier);
-        self.last.reason = ack.reason;
         let step = match first {
             first::PUBREC if goes_on => {
-                return Ok(self.received_by_server(ack.identifier, is_known));
+                return Ok(self.received_by_server(identifier, is_known));
             }
             first::PUBREL => {
                 #[cfg(feature = "v5")]
                 self.v5.released();
                 let is_right = is_known || !self.version.is_5();
-                return Ok(self.go_on(first::PUBCOMP, ack.identifier, is_right));
+                return Ok(self.go_on(first::PUBCOMP, identifier, is_right));
             }
             first::SUBACK => Step::Subscribed,
             first::UNSUBACK => Step::Unsubscribed,

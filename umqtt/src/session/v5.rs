@@ -5,15 +5,16 @@ use super::event::Part;
 use super::{Session, State};
 use crate::error::{ConnectError, Error, PublishError, QueueError, SubscribeError};
 use crate::packet::connect::Connect;
-use crate::packet::properties::{Carrier, Properties, Property, id};
+use crate::packet::properties::{Carrier, Properties, Property, Told, id};
 use crate::packet::publish::Publish;
-use crate::packet::reason::{ReasonCode, allowed};
+use crate::packet::reason::{LEAVING, ReasonCode, is_allowed};
 use crate::packet::subscribe::Subscription;
 use crate::packet::{ProtocolError, Qos, Writer, first};
 use crate::topic::strip_share;
 
 pub(super) struct V5<'b> {
-    pub limits: Limits,
+    /// What the server takes, from its CONNACK (section 3.2.2.3), and the alias of its last message.
+    pub told: Told,
     /// Aliases the server has set.
     pub aliases: Aliases<'b>,
     /// Aliases this client has set, a bit each.
@@ -34,7 +35,7 @@ pub(super) struct V5<'b> {
 impl<'b> V5<'b> {
     pub fn new(memory: &'b mut [u8], maximum: u16) -> Self {
         V5 {
-            limits: Limits::NONE,
+            told: Told::nothing(),
             aliases: Aliases::new(memory, maximum),
             announced: 0,
             receiving: 0,
@@ -48,7 +49,7 @@ impl<'b> V5<'b> {
 
     /// A connection begins.
     fn clear(&mut self) {
-        self.limits.set(Properties::NONE);
+        self.told = Told::nothing();
         self.aliases.clear();
         self.announced = 0;
         self.receiving = 0;
@@ -84,7 +85,11 @@ impl<'b> V5<'b> {
             return Ok(0);
         };
         let is_known = self.announced & alias_bit(alias) != 0;
-        let is_right = (1..=self.limits.topic_aliases.min(HIGHEST_ALIAS)).contains(&alias)
+        let maximum = match self.told.number(id::TOPIC_ALIAS_MAXIMUM) {
+            Told::NOTHING => 0,
+            maximum => maximum.min(HIGHEST_ALIAS as u32) as u16,
+        };
+        let is_right = (1..=maximum).contains(&alias)
             && message.qos == Qos::AtMostOnce
             && (is_known || !message.topic.is_empty());
         match is_right {
@@ -112,42 +117,17 @@ fn alias_bit(alias: u16) -> u32 {
     }
 }
 
-/// What the server takes, from its CONNACK (section 3.2.2.3).
-pub(super) struct Limits {
-    topic_aliases: u16,
-    qos: u8,
-    retain: bool,
-    wildcards: bool,
-    identifiers: bool,
-    shared: bool,
-}
-
-impl Limits {
-    /// Until a server has said something.
-    const NONE: Limits = Limits {
-        topic_aliases: 0,
-        qos: 0,
-        retain: false,
-        wildcards: false,
-        identifiers: false,
-        shared: false,
-    };
-
-    fn set(&mut self, connack: Properties<'_>) {
-        let number = |identifier, default| connack.number(identifier).unwrap_or(default);
-        self.topic_aliases = number(id::TOPIC_ALIAS_MAXIMUM, 0) as u16;
-        self.qos = number(id::MAXIMUM_QOS, 2) as u8;
-        self.retain = number(id::RETAIN_AVAILABLE, 1) > 0;
-        self.wildcards = number(id::WILDCARD_SUBSCRIPTION, 1) > 0;
-        self.identifiers = number(id::SUBSCRIPTION_IDENTIFIERS, 1) > 0;
-        self.shared = number(id::SHARED_SUBSCRIPTION, 1) > 0;
+impl V5<'_> {
+    /// Whether the server has said that it does without something.
+    fn lacks(&self, identifier: u8) -> bool {
+        self.told.number(identifier) == 0
     }
 
     /// Whether the server takes such a message.
     pub fn check(&self, message: &Publish<'_>) -> Result<(), PublishError> {
-        if message.qos as u8 > self.qos {
+        if message.qos as u32 > self.told.number(id::MAXIMUM_QOS) {
             Err(PublishError::NotSupported(ReasonCode::QOS_NOT_SUPPORTED))
-        } else if message.retain && !self.retain {
+        } else if message.retain && self.lacks(id::RETAIN_AVAILABLE) {
             Err(PublishError::NotSupported(ReasonCode::RETAIN_NOT_SUPPORTED))
         } else {
             Ok(())
@@ -157,7 +137,7 @@ impl Limits {
     /// Whether the server takes such a subscription.
     pub fn check_filter(&self, subscription: &Subscription<'_>) -> Result<(), SubscribeError> {
         let is_shared = strip_share(subscription.filter.as_bytes()).is_some();
-        if is_shared && !self.shared {
+        if is_shared && self.lacks(id::SHARED_SUBSCRIPTION) {
             let reason = ReasonCode::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED;
             return Err(SubscribeError::NotSupported(reason));
         }
@@ -165,7 +145,7 @@ impl Limits {
             return Err(SubscribeError::NoLocal);
         }
         let has_wildcard = |filter: &str| filter.bytes().any(|byte| byte & !0x08 == b'#');
-        if !self.wildcards && has_wildcard(subscription.filter) {
+        if self.lacks(id::WILDCARD_SUBSCRIPTION) && has_wildcard(subscription.filter) {
             let reason = ReasonCode::WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED;
             return Err(SubscribeError::NotSupported(reason));
         }
@@ -177,7 +157,7 @@ impl Limits {
         let has_identifier = properties
             .iter()
             .any(|property| matches!(property, Property::SubscriptionIdentifier(_)));
-        if has_identifier && !self.identifiers {
+        if has_identifier && self.lacks(id::SUBSCRIPTION_IDENTIFIERS) {
             let reason = ReasonCode::SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED;
             return Err(SubscribeError::NotSupported(reason));
         }
@@ -231,30 +211,28 @@ impl Session<'_> {
         connect.encode(own, self.inbox.scratch())
     }
 
-    /// The server accepted the connection, with these properties.
-    pub(super) fn accepted(&mut self, properties: Part) -> Result<(), ProtocolError> {
-        let properties = Properties::checked(properties.of(self.inbox.memory()));
-        let has_data = properties.number(id::AUTHENTICATION_DATA).is_some();
-        let has_method = properties.number(id::AUTHENTICATION_METHOD).is_some();
+    /// The server accepted the connection, and has told what it takes.
+    pub(super) fn accepted(&mut self) -> Result<(), ProtocolError> {
+        let told = &self.v5.told;
+        let has_data = told.has(id::AUTHENTICATION_DATA);
+        let has_method = told.has(id::AUTHENTICATION_METHOD);
         if has_method && !self.v5.authenticates || has_data && !has_method {
             return Err(ProtocolError::Authentication);
         }
-        if let Some(seconds) = properties.number(id::SERVER_KEEP_ALIVE) {
+        let seconds = told.number(id::SERVER_KEEP_ALIVE);
+        if seconds != Told::NOTHING {
             self.keep_alive.set_interval(seconds as u16);
         }
-        self.v5.limits.set(properties);
-        let in_flight = properties.number(id::RECEIVE_MAXIMUM);
-        let packet_size = properties.number(id::MAXIMUM_PACKET_SIZE);
-        self.outbox.set_window(
-            in_flight.map_or(u16::MAX, |maximum| maximum as u16),
-            packet_size.map_or(usize::MAX, |size| size as usize),
-        );
+        let in_flight = told.number(id::RECEIVE_MAXIMUM);
+        let packet_size = told.number(id::MAXIMUM_PACKET_SIZE);
+        self.outbox
+            .set_window(in_flight as u16, packet_size as usize);
         Ok(())
     }
 
     /// Notes where the server says why it ends the connection.
-    pub(super) fn note_closing(&mut self, properties: Part) {
-        self.v5.closing = properties;
+    pub(super) fn note_closing(&mut self) {
+        self.v5.closing = self.last.properties;
     }
 
     /// Closes the session after this error, and lets the server know if it made one.
@@ -299,7 +277,7 @@ impl Session<'_> {
             matches!(property, Property::SessionExpiryInterval(1..)) && !self.v5.outlives
         };
         if !is_plain && !self.version.is_5()
-            || !allowed::LEAVING.contains(&reason.0)
+            || !LEAVING.contains(&reason.0)
             || properties.iter().any(revives)
         {
             return Err(QueueError::Invalid);
@@ -333,7 +311,7 @@ impl Session<'_> {
     /// [`QueueError::Invalid`] if it is not, if that message was of QoS 0 or is acknowledged
     /// already, and with MQTT 3.1.1.
     pub fn reject(&mut self, reason: ReasonCode) -> Result<(), QueueError> {
-        let is_allowed = reason.is_error() && allowed::PUBACK.contains(&reason.0);
+        let is_allowed = reason.is_error() && is_allowed(reason.0, first::PUBACK);
         let is_whole = !self.incoming.is_in_pieces();
         match &mut self.owed {
             Some(owed)

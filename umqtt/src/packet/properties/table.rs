@@ -1,139 +1,183 @@
 //! What the standard says of each property (MQTT 5, table 2-4).
 
-/// Packets by whether they carry the same properties. PUBLISH and DISCONNECT differ by who
-/// sends them.
+use crate::packet::first;
+
+/// A packet that carries properties, by its type. What the types do not tell apart has one that is
+/// reserved, or of a packet without properties.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Carrier(u16);
+pub(crate) struct Carrier(u8);
 
 impl Carrier {
-    pub const CONNECT: Carrier = Carrier(1);
-    pub const WILL: Carrier = Carrier(1 << 1);
-    pub const CONNACK: Carrier = Carrier(1 << 2);
+    pub const WILL: Carrier = Carrier(0);
+    pub const CONNECT: Carrier = Carrier::with(first::CONNECT);
+    pub const CONNACK: Carrier = Carrier::with(first::CONNACK);
     /// PUBLISH from the client.
-    pub const PUBLISH: Carrier = Carrier(1 << 3);
+    pub const PUBLISH: Carrier = Carrier::with(first::PUBLISH);
     /// PUBLISH from the server.
-    pub const MESSAGE: Carrier = Carrier(1 << 4);
-    /// PUBACK, PUBREC, PUBREL, PUBCOMP, SUBACK and UNSUBACK.
-    pub const ACK: Carrier = Carrier(1 << 5);
-    pub const SUBSCRIBE: Carrier = Carrier(1 << 6);
-    pub const UNSUBSCRIBE: Carrier = Carrier(1 << 7);
+    pub const MESSAGE: Carrier = Carrier(12);
+    pub const SUBSCRIBE: Carrier = Carrier::with(first::SUBSCRIBE);
+    pub const UNSUBSCRIBE: Carrier = Carrier::with(first::UNSUBSCRIBE);
     /// DISCONNECT from the client.
-    pub const LEAVING: Carrier = Carrier(1 << 8);
+    pub const LEAVING: Carrier = Carrier(13);
     /// DISCONNECT from the server.
-    pub const DISCONNECT: Carrier = Carrier(1 << 9);
-    pub const AUTH: Carrier = Carrier(1 << 10);
+    const DISCONNECT: Carrier = Carrier::with(first::DISCONNECT);
+    pub const AUTH: Carrier = Carrier::with(first::AUTH);
 
-    /// Any of them.
-    pub const EVERY: Carrier = Carrier(0x7ff);
-
-    /// Whether `self` is one of these.
-    pub fn is_in(self, these: Carrier) -> bool {
-        self.0 & these.0 != 0
-    }
-
-    const fn or(self, other: Carrier) -> Carrier {
-        Carrier(self.0 | other.0)
+    /// The packet with this first byte.
+    pub const fn with(first: u8) -> Self {
+        Carrier(first >> 4)
     }
 }
 
-/// How a value stands on the wire (section 1.5), and what it may be.
+/// How a value stands on the wire (section 1.5), and what it may be; 0 is not at all.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) struct Form(u8);
+
+impl Form {
     /// One byte, 0 or 1.
-    Switch,
-    TwoBytes,
-    FourBytes,
-    /// Of two bytes, not 0.
-    Count,
-    /// Of four bytes, not 0.
-    LargeCount,
+    pub const SWITCH: Form = Form(1);
+    pub const TWO_BYTES: Form = Form(2);
+    pub const FOUR_BYTES: Form = Form(4);
+    pub const TWO_BYTES_NOT_0: Form = Form(2 | Form::NOT_0);
+    pub const FOUR_BYTES_NOT_0: Form = Form(4 | Form::NOT_0);
     /// A variable byte integer, not 0.
-    Variable,
-    Text,
+    pub const VARIABLE: Form = Form(Form::NOT_0);
+    pub const TEXT: Form = Form(3);
     /// A text that is a topic name.
-    Topic,
-    Binary,
+    pub const TOPIC: Form = Form(5);
+    pub const BINARY: Form = Form(6);
     /// Two texts.
-    Pair,
+    pub const PAIR: Form = Form(7);
+
+    const NOT_0: u8 = 8;
+
+    /// Bytes of a number that has as many always.
+    pub fn width(self) -> u8 {
+        self.0 & !Form::NOT_0
+    }
+
+    /// The least that a number may be.
+    pub fn least(self) -> u32 {
+        (self.0 / Form::NOT_0) as u32
+    }
 }
 
-/// What the standard says of a property (table 2-4).
+/// What the standard says of a property.
+#[derive(Clone, Copy)]
 pub(super) struct Rule {
-    pub identifier: u8,
     pub form: Form,
-    pub carriers: Carrier,
+    /// A bit for each.
+    carriers: u16,
 }
 
 impl Rule {
-    /// Whether the property may stand more than once in such a packet.
-    pub fn repeats(&self, carrier: Carrier) -> bool {
-        match self.identifier {
-            id::USER_PROPERTY => true,
-            id::SUBSCRIPTION_IDENTIFIER => carrier == Carrier::MESSAGE,
-            _ => false,
+    /// That of the property with this identifier, if there is one.
+    pub fn of(identifier: u8) -> Self {
+        let places = TABLE.properties.get(identifier as usize);
+        let place = places.copied().unwrap_or_default();
+        let carriers = TABLE.carriers.get(place as usize >> 4);
+        Rule {
+            form: Form(place & 0x0f),
+            carriers: carriers.copied().unwrap_or_default(),
         }
+    }
+
+    /// Whether such a packet may have the property.
+    pub fn allows(self, carrier: Carrier) -> bool {
+        self.carriers >> (carrier.0 & 0x0f) & 1 != 0
     }
 }
 
-pub(super) const RULES: [Rule; 27] = {
+/// The rules as they are kept, in a byte for each property.
+struct Table {
+    /// By identifier, for each property: which of the `carriers` below carry it, and its form.
+    properties: [u8; 0x2b],
+    carriers: [u16; 13],
+}
+
+const TABLE: Table = {
     use Carrier as C;
-    const CONTENT: Carrier = C::PUBLISH.or(C::MESSAGE).or(C::WILL);
-    const BOTH: Carrier = C::CONNECT.or(C::CONNACK);
-    const REASON: Carrier = C::CONNACK
-        .or(C::ACK)
-        .or(C::LEAVING)
-        .or(C::DISCONNECT)
-        .or(C::AUTH);
-    const fn rule(identifier: u8, form: Form, carriers: Carrier) -> Rule {
-        Rule {
-            identifier,
-            form,
-            carriers,
+    use Form as F;
+    const fn all(carriers: &[Carrier]) -> u16 {
+        match carriers {
+            [first, rest @ ..] => 1 << first.0 | all(rest),
+            [] => 0,
         }
     }
-    [
-        rule(id::PAYLOAD_FORMAT_INDICATOR, Form::Switch, CONTENT),
-        rule(id::MESSAGE_EXPIRY_INTERVAL, Form::FourBytes, CONTENT),
-        rule(id::CONTENT_TYPE, Form::Text, CONTENT),
-        rule(id::RESPONSE_TOPIC, Form::Topic, CONTENT),
-        rule(id::CORRELATION_DATA, Form::Binary, CONTENT),
-        rule(
+    const CONTENT: u16 = all(&[C::PUBLISH, C::MESSAGE, C::WILL]);
+    const BOTH: u16 = all(&[C::CONNECT, C::CONNACK]);
+    const CONNECT: u16 = all(&[C::CONNECT]);
+    const CONNACK: u16 = all(&[C::CONNACK]);
+    const LOGIN: u16 = all(&[C::CONNECT, C::CONNACK, C::AUTH]);
+    let acks = 0b1010_1111_0000;
+    let rules: [(u8, Form, u16); 27] = [
+        (id::PAYLOAD_FORMAT_INDICATOR, F::SWITCH, CONTENT),
+        (id::MESSAGE_EXPIRY_INTERVAL, F::FOUR_BYTES, CONTENT),
+        (id::CONTENT_TYPE, F::TEXT, CONTENT),
+        (id::RESPONSE_TOPIC, F::TOPIC, CONTENT),
+        (id::CORRELATION_DATA, F::BINARY, CONTENT),
+        (
             id::SUBSCRIPTION_IDENTIFIER,
-            Form::Variable,
-            C::MESSAGE.or(C::SUBSCRIBE),
+            F::VARIABLE,
+            all(&[C::MESSAGE, C::SUBSCRIBE]),
         ),
-        rule(
+        (
             id::SESSION_EXPIRY_INTERVAL,
-            Form::FourBytes,
-            BOTH.or(C::LEAVING),
+            F::FOUR_BYTES,
+            BOTH | all(&[C::LEAVING]),
         ),
-        rule(id::ASSIGNED_CLIENT_IDENTIFIER, Form::Text, C::CONNACK),
-        rule(id::SERVER_KEEP_ALIVE, Form::TwoBytes, C::CONNACK),
-        rule(id::AUTHENTICATION_METHOD, Form::Text, BOTH.or(C::AUTH)),
-        rule(id::AUTHENTICATION_DATA, Form::Binary, BOTH.or(C::AUTH)),
-        rule(id::REQUEST_PROBLEM_INFORMATION, Form::Switch, C::CONNECT),
-        rule(id::WILL_DELAY_INTERVAL, Form::FourBytes, C::WILL),
-        rule(id::REQUEST_RESPONSE_INFORMATION, Form::Switch, C::CONNECT),
-        rule(id::RESPONSE_INFORMATION, Form::Text, C::CONNACK),
-        rule(
+        (id::ASSIGNED_CLIENT_IDENTIFIER, F::TEXT, CONNACK),
+        (id::SERVER_KEEP_ALIVE, F::TWO_BYTES, CONNACK),
+        (id::AUTHENTICATION_METHOD, F::TEXT, LOGIN),
+        (id::AUTHENTICATION_DATA, F::BINARY, LOGIN),
+        (id::REQUEST_PROBLEM_INFORMATION, F::SWITCH, CONNECT),
+        (id::WILL_DELAY_INTERVAL, F::FOUR_BYTES, all(&[C::WILL])),
+        (id::REQUEST_RESPONSE_INFORMATION, F::SWITCH, CONNECT),
+        (id::RESPONSE_INFORMATION, F::TEXT, CONNACK),
+        (
             id::SERVER_REFERENCE,
-            Form::Text,
-            C::CONNACK.or(C::DISCONNECT),
+            F::TEXT,
+            all(&[C::CONNACK, C::DISCONNECT]),
         ),
-        rule(id::REASON_STRING, Form::Text, REASON),
-        rule(id::RECEIVE_MAXIMUM, Form::Count, BOTH),
-        rule(id::TOPIC_ALIAS_MAXIMUM, Form::TwoBytes, BOTH),
+        (
+            id::REASON_STRING,
+            F::TEXT,
+            acks | CONNACK | all(&[C::LEAVING, C::DISCONNECT, C::AUTH]),
+        ),
+        (id::RECEIVE_MAXIMUM, F::TWO_BYTES_NOT_0, BOTH),
+        (id::TOPIC_ALIAS_MAXIMUM, F::TWO_BYTES, BOTH),
         // An alias of 0 has a reason code of its own, which the session knows.
-        rule(id::TOPIC_ALIAS, Form::TwoBytes, C::PUBLISH.or(C::MESSAGE)),
+        (
+            id::TOPIC_ALIAS,
+            F::TWO_BYTES,
+            all(&[C::PUBLISH, C::MESSAGE]),
+        ),
         // Of QoS 2 nothing is said.
-        rule(id::MAXIMUM_QOS, Form::Switch, C::CONNACK),
-        rule(id::RETAIN_AVAILABLE, Form::Switch, C::CONNACK),
-        rule(id::USER_PROPERTY, Form::Pair, C::EVERY),
-        rule(id::MAXIMUM_PACKET_SIZE, Form::LargeCount, BOTH),
-        rule(id::WILDCARD_SUBSCRIPTION, Form::Switch, C::CONNACK),
-        rule(id::SUBSCRIPTION_IDENTIFIERS, Form::Switch, C::CONNACK),
-        rule(id::SHARED_SUBSCRIPTION, Form::Switch, C::CONNACK),
-    ]
+        (id::MAXIMUM_QOS, F::SWITCH, CONNACK),
+        (id::RETAIN_AVAILABLE, F::SWITCH, CONNACK),
+        (id::USER_PROPERTY, F::PAIR, u16::MAX),
+        (id::MAXIMUM_PACKET_SIZE, F::FOUR_BYTES_NOT_0, BOTH),
+        (id::WILDCARD_SUBSCRIPTION, F::SWITCH, CONNACK),
+        (id::SUBSCRIPTION_IDENTIFIERS, F::SWITCH, CONNACK),
+        (id::SHARED_SUBSCRIPTION, F::SWITCH, CONNACK),
+    ];
+    let mut table = Table {
+        properties: [0; 0x2b],
+        carriers: [0; 13],
+    };
+    let mut at = 0;
+    while at < rules.len() {
+        let (identifier, form, carriers) = rules[at];
+        // What is the same stands there once; in the first place, nothing.
+        let mut place = 1;
+        while table.carriers[place] != 0 && table.carriers[place] != carriers {
+            place += 1;
+        }
+        table.carriers[place] = carriers;
+        table.properties[identifier as usize] = (place as u8) << 4 | form.0;
+        at += 1;
+    }
+    table
 };
 
 /// Property identifiers.

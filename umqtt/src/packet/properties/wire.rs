@@ -1,7 +1,7 @@
 //! Properties as bytes (MQTT 5, sections 1.5 and 2.2.2).
 
 use super::Property;
-use super::table::{Carrier, Form, RULES, Rule};
+use super::table::{Carrier, Form, Rule, id};
 use crate::packet::{MAX_REMAINING, ProtocolError, Reader, Writer};
 use crate::topic::{TopicName, is_text};
 
@@ -25,32 +25,79 @@ impl<'a> Properties<'a> {
 
     /// Each property, as the packet has them.
     pub fn iter(&self) -> impl Iterator<Item = Property<'a>> + Clone + use<'a> {
-        let mut reader = Reader(self.0);
-        core::iter::from_fn(move || Property::new(&Raw::read(&mut reader)?))
+        let mut reader = Reader::new(self.0);
+        core::iter::from_fn(move || Property::new(&Raw::read(&mut reader)))
+    }
+}
+
+/// What packets of the server have told by their properties, of what the session has to know.
+pub(crate) struct Told {
+    /// The properties of the last block, a [bit](bit) for each.
+    seen: u32,
+    /// The numbers of those from [`id::RECEIVE_MAXIMUM`] to [`id::SHARED_SUBSCRIPTION`], and, in the
+    /// place of [`id::USER_PROPERTY`], of [`id::SERVER_KEEP_ALIVE`].
+    numbers: [u32; 10],
+}
+
+impl Told {
+    /// What the number of a property is that was not told.
+    pub const NOTHING: u32 = u32::MAX;
+
+    pub const fn nothing() -> Self {
+        Told {
+            seen: 0,
+            numbers: [Told::NOTHING; 10],
+        }
     }
 
-    /// The number that the first property with this identifier has, 0 if it is none of those that
-    /// hold one; `None` if there is no such property.
-    pub(crate) fn number(self, identifier: u8) -> Option<u32> {
-        let mut reader = Reader(self.0);
-        loop {
-            match &Raw::read(&mut reader) {
-                Some(raw) if raw.rule.identifier == identifier => return Some(raw.number),
-                Some(_) => {}
-                None => return None,
-            }
+    /// Whether the last block had this property.
+    pub fn has(&self, identifier: u8) -> bool {
+        self.seen & bit(identifier) != 0
+    }
+
+    /// The number that this property had last, of those that are kept.
+    pub fn number(&self, identifier: u8) -> u32 {
+        let number = self.numbers.get(place(identifier));
+        number.copied().unwrap_or(Told::NOTHING)
+    }
+
+    pub fn forget(&mut self, identifier: u8) {
+        self.note(identifier, Told::NOTHING);
+    }
+
+    fn note(&mut self, identifier: u8, number: u32) {
+        if let Some(kept) = self.numbers.get_mut(place(identifier)) {
+            *kept = number;
         }
     }
 }
 
+/// Where the number of a property is kept, if it is.
+const fn place(identifier: u8) -> usize {
+    let identifier = match identifier {
+        id::SERVER_KEEP_ALIVE => id::USER_PROPERTY,
+        identifier => identifier,
+    };
+    (identifier as usize).wrapping_sub(id::RECEIVE_MAXIMUM as usize)
+}
+
+/// Stands for a property among those of a packet: no packet may have two with the same.
+const fn bit(identifier: u8) -> u32 {
+    1 << (identifier % 31)
+}
+
 /// Whether a packet of the server may carry this block of properties, which is without its length.
-pub(crate) fn check(block: &[u8], carrier: Carrier) -> Result<(), ProtocolError> {
-    let mut reader = Reader(block);
-    let mut seen = 0;
-    while let Some(&identifier) = reader.0.first() {
-        match &Raw::read(&mut reader) {
-            Some(raw) => raw.check(carrier, &mut seen)?,
-            None => return Err(ProtocolError::Property(identifier)),
+pub(crate) fn check(block: &[u8], carrier: Carrier, told: &mut Told) -> Result<(), ProtocolError> {
+    let mut reader = Reader::new(block);
+    told.seen = 0;
+    while !reader.rest.is_empty() {
+        let raw = &Raw::read(&mut reader);
+        if reader.is_short {
+            return Err(ProtocolError::Property(raw.identifier));
+        }
+        raw.check(carrier, &mut told.seen)?;
+        if raw.rule.form != Form::PAIR {
+            told.note(raw.identifier, raw.number);
         }
     }
     Ok(())
@@ -65,18 +112,24 @@ pub(crate) fn write(
 ) -> Option<()> {
     let mut seen = 0;
     for property in properties {
-        let raw = property.raw()?;
+        let raw = property.raw();
         raw.check(carrier, &mut seen).ok()?;
+        let fits = |bytes: &[u8]| bytes.len() <= u16::MAX as usize;
+        if raw.rule.form == Form::VARIABLE && raw.number > MAX_REMAINING as u32
+            || !fits(raw.bytes)
+            || !fits(raw.value)
+        {
+            return None;
+        }
         raw.write(writer);
     }
     Some(())
 }
 
-/// A property as it stands on the wire: one rule, and the same parts for all.
+/// A property as it stands on the wire: the same parts for all.
 pub(super) struct Raw<'a> {
-    rule: &'static Rule,
-    /// Its rule alone, among the bits of all rules.
-    bit: u32,
+    pub identifier: u8,
+    rule: Rule,
     pub number: u32,
     /// A text, binary data, or the name of a pair.
     pub bytes: &'a [u8],
@@ -85,51 +138,43 @@ pub(super) struct Raw<'a> {
 }
 
 impl<'a> Raw<'a> {
-    /// The property with this identifier, of which all else is still to be told; `None` if there is
-    /// no such property.
-    pub fn new(identifier: u8) -> Option<Self> {
-        let place = RULES
-            .iter()
-            .position(|rule| rule.identifier == identifier)?;
-        Some(Raw {
-            rule: RULES.get(place)?,
-            bit: 1 << place,
+    /// The property with this identifier, of which all else is still to be told.
+    pub fn new(identifier: u8) -> Self {
+        Raw {
+            identifier,
+            rule: Rule::of(identifier),
             number: 0,
             bytes: &[],
             value: &[],
-        })
+        }
     }
 
-    pub fn identifier(&self) -> u8 {
-        self.rule.identifier
-    }
-
-    /// `None` if it is not whole, or there is no such property.
-    fn read(reader: &mut Reader<'a>) -> Option<Self> {
+    /// Of no meaning if the reader is [short](Reader::is_short) then, or there is no such property.
+    fn read(reader: &mut Reader<'a>) -> Self {
         // An identifier is a variable byte integer, of one byte for all there are.
-        let mut raw = Raw::new(reader.u8()?)?;
+        let mut raw = Raw::new(reader.u8());
         match raw.rule.form {
-            Form::Variable => raw.number = reader.varint()? as u32,
-            Form::Text | Form::Topic | Form::Binary => raw.bytes = reader.field()?,
-            Form::Pair => {
-                raw.bytes = reader.field()?;
-                raw.value = reader.field()?;
+            Form::VARIABLE => raw.number = reader.varint() as u32,
+            Form::TEXT | Form::TOPIC | Form::BINARY => raw.bytes = reader.field(),
+            Form::PAIR => {
+                raw.bytes = reader.field();
+                raw.value = reader.field();
             }
             form => {
                 for _ in 0..form.width() {
-                    raw.number = raw.number << 8 | reader.u8()? as u32;
+                    raw.number = raw.number << 8 | reader.u8() as u32;
                 }
             }
         }
-        Some(raw)
+        raw
     }
 
     fn write(&self, writer: &mut Writer<'_>) {
-        writer.u8(self.rule.identifier);
+        writer.u8(self.identifier);
         match self.rule.form {
-            Form::Variable => writer.varint(self.number as usize),
-            Form::Text | Form::Topic | Form::Binary => writer.field(self.bytes),
-            Form::Pair => {
+            Form::VARIABLE => writer.varint(self.number as usize),
+            Form::TEXT | Form::TOPIC | Form::BINARY => writer.field(self.bytes),
+            Form::PAIR => {
                 writer.field(self.bytes);
                 writer.field(self.value);
             }
@@ -144,39 +189,43 @@ impl<'a> Raw<'a> {
     /// Refuses a property that such a packet may not carry, or not with this value, or not once more:
     /// those it had so far are `seen`.
     fn check(&self, carrier: Carrier, seen: &mut u32) -> Result<(), ProtocolError> {
-        let Rule {
-            identifier,
-            form,
-            carriers,
-        } = *self.rule;
-        let is_text = form == Form::Binary || is_text(self.bytes) && is_text(self.value);
-        if !is_text || !carrier.is_in(carriers) {
-            return Err(ProtocolError::Property(identifier));
+        let form = self.rule.form;
+        let is_text = form == Form::BINARY || is_text(self.bytes) && is_text(self.value);
+        if !is_text || !self.rule.allows(carrier) {
+            return Err(ProtocolError::Property(self.identifier));
         }
-        let fits = |bytes: &[u8]| bytes.len() <= u16::MAX as usize;
+        let bit = bit(self.identifier);
+        let is_new = *seen & bit == 0
+            || form == Form::PAIR
+            || form == Form::VARIABLE && carrier == Carrier::MESSAGE;
+        *seen |= bit;
         let is_right = match form {
-            Form::Switch => self.number <= 1,
-            Form::Count | Form::LargeCount => self.number > 0,
-            Form::Variable => (1..=MAX_REMAINING as u32).contains(&self.number),
-            Form::Topic => TopicName::from_bytes(self.bytes).is_some(),
-            _ => true,
+            Form::SWITCH => self.number <= 1,
+            Form::TOPIC => TopicName::from_bytes(self.bytes).is_some(),
+            Form::TEXT | Form::BINARY | Form::PAIR => true,
+            form => self.number >= form.least(),
         };
-        let is_new = *seen & self.bit == 0 || self.rule.repeats(carrier);
-        *seen |= self.bit;
-        match is_right && is_new && fits(self.bytes) && fits(self.value) {
+        match is_right && is_new {
             true => Ok(()),
-            false => Err(ProtocolError::PropertyValue(identifier)),
+            false => Err(ProtocolError::PropertyValue(self.identifier)),
         }
     }
 }
 
-impl Form {
-    /// Bytes of a number.
-    fn width(self) -> u32 {
-        match self {
-            Form::Switch => 1,
-            Form::TwoBytes | Form::Count => 2,
-            _ => 4,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_packet_may_have_two_properties_with_the_same_bit() {
+        for carrier in (0..=0xf0).step_by(16).map(Carrier::with) {
+            let mut seen = 0;
+            for identifier in 0..=u8::MAX {
+                if Rule::of(identifier).allows(carrier) {
+                    assert_eq!(seen & bit(identifier), 0, "0x{identifier:02x}");
+                    seen |= bit(identifier);
+                }
+            }
         }
     }
 }
