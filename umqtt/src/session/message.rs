@@ -177,14 +177,15 @@ impl Session<'_> {
         };
         let mut reader = Reader::new(head);
         let identifier = reader.identifier(qos);
-        let mut behind = rest;
-        #[cfg(feature = "v5")]
-        if self.version.is_5() {
-            behind = behind.wrapping_sub(reader.varint());
-        }
+        let properties = match self.version.is_5() {
+            #[cfg(feature = "v5")]
+            true => reader.varint(),
+            _ => 0,
+        };
         reader.end()?;
-        self.last.total = behind.wrapping_sub(head.len() - reader.rest.len());
-        if self.last.total > rest {
+        let behind = rest - (head.len() - reader.rest.len());
+        self.last.total = behind.wrapping_sub(properties);
+        if properties > behind {
             return Err(Error::Protocol(ProtocolError::Length));
         }
         self.inbox.consume(rest);

@@ -141,7 +141,7 @@ impl Session<'_> {
         #[cfg(feature = "v5")]
         let told = &mut self.v5.told;
         #[cfg(not(feature = "v5"))]
-        let told = &mut Told;
+        let told = &mut Told::nothing();
         let ack = ack::decode(header.first, body, version, told)?;
         let codes_at = self.inbox.position() + length - ack.codes;
         self.last.reason = ack.reason;
