@@ -1,5 +1,6 @@
 //! The receive buffer: bytes as they came, until they are whole packets.
 
+#[cfg(not(target_pointer_width = "64"))]
 use core::cell::Cell;
 use core::ops::Range;
 
@@ -94,7 +95,16 @@ impl<'b> Inbox<'b> {
 
 /// Moves the bytes of `from` down to `to`, which is not above them.
 ///
-/// `copy_within` would bring in `memmove`, which on small machines is larger than this file.
+/// On small machines not by `copy_within`, which brings in `memmove`, and that is larger than this file.
+#[cfg(target_pointer_width = "64")]
+pub(crate) fn move_down(buffer: &mut [u8], from: Range<usize>, to: usize) {
+    if from.start < from.end && from.end <= buffer.len() && to <= from.start {
+        buffer.copy_within(from, to);
+    }
+}
+
+/// Moves the bytes of `from` down to `to`, which is not above them.
+#[cfg(not(target_pointer_width = "64"))]
 pub(crate) fn move_down(buffer: &mut [u8], from: Range<usize>, to: usize) {
     let cells = Cell::from_mut(buffer).as_slice_of_cells();
     let (Some(from), Some(to)) = (cells.get(from), cells.get(to..)) else {

@@ -2,27 +2,26 @@
 
 use super::{Entry, Outbox, behind};
 use crate::packet::publish::DUP;
-use crate::packet::{FixedHeader, PacketIdentifier, Qos, first, u16_at};
+use crate::packet::{FixedHeader, PacketIdentifier, Qos, ack, first, u16_at};
 
 impl Outbox<'_> {
     /// Writes the packets the session remembers to `image`, one after the other, and returns their
     /// length; `None` if they do not fit. Each message may have been sent by the time it is read.
     pub fn save(&self, image: &mut [u8]) -> Option<usize> {
         let mut length = 0;
-        let mut at = self.start;
+        let mut at = 0;
         while let Some(entry) = self.entry(at) {
             if entry.outlives_connection() {
-                let packet = self.buffer.get(at..entry.end)?;
-                let to = image.get_mut(length..length + packet.len())?;
-                to.copy_from_slice(packet);
+                let first = append(image, &mut length, self.buffer.get(at..entry.end)?)?;
                 if entry.is_publish() {
-                    if let Some(first) = to.first_mut() {
-                        *first |= DUP;
-                    }
+                    *first |= DUP;
                 }
-                length += packet.len();
             }
             at = entry.end;
+        }
+        // The oldest first.
+        for pubrec in self.buffer.get(self.floor()..)?.rchunks(ack::LENGTH) {
+            append(image, &mut length, pubrec)?;
         }
         Some(length)
     }
@@ -35,7 +34,7 @@ impl Outbox<'_> {
         if !is_taken {
             self.clear();
         }
-        self.next = next;
+        self.next = next.value();
         self.free = 0;
         self.rewind();
         is_taken
@@ -47,24 +46,29 @@ impl Outbox<'_> {
             .copy_from_slice(packets);
         self.end = packets.len();
         let mut at = 0;
-        let mut lasting = 0;
         while at < self.end {
             let entry = self.entry(at).filter(|entry| entry.end <= self.end)?;
             let is_right = match entry.first {
                 // What is no mere identifier refuses, and does not stay.
-                first::PUBREL | first::PUBREC => entry.stays(),
+                first::PUBREL | first::PUBREC => entry.end - at == ack::LENGTH,
                 first => is_kept_publish(first) && self.is_publish_whole(&entry),
             };
-            if !is_right || entry.identifier == 0 {
+            let identifier = PacketIdentifier::new(entry.identifier)?;
+            if !is_right {
                 return None;
             }
-            if entry.first != first::PUBREC {
-                lasting += entry.end - entry.at;
+            if entry.first == first::PUBREC {
+                if self.is_received(identifier) {
+                    return None;
+                }
+                self.remove(&entry);
+                self.remember(identifier);
+            } else {
+                at = entry.end;
             }
-            at = entry.end;
         }
         // What the server has to acknowledge leaves room to acknowledge what it sends before that.
-        (lasting + behind::PACKET <= self.buffer.len()).then_some(())
+        (self.end + behind::PACKET <= self.buffer.len()).then_some(())
     }
 
     /// Whether topic and identifier lie within the packet.
@@ -83,8 +87,16 @@ impl Outbox<'_> {
 
     /// The next identifier to be used.
     pub fn next(&self) -> PacketIdentifier {
-        self.next
+        PacketIdentifier::new(self.next).unwrap_or(PacketIdentifier::FIRST)
     }
+}
+
+/// Returns the first of the bytes in their new place.
+fn append<'i>(image: &'i mut [u8], length: &mut usize, packet: &[u8]) -> Option<&'i mut u8> {
+    let to = image.get_mut(*length..*length + packet.len())?;
+    to.copy_from_slice(packet);
+    *length += packet.len();
+    to.first_mut()
 }
 
 fn is_kept_publish(first: u8) -> bool {

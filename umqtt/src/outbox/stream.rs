@@ -60,8 +60,6 @@ impl Outbox<'_> {
             return Err(NoRoom::Now);
         }
         let identifier = identified.then(|| self.identify(first));
-        // It stays once it was sent.
-        self.kept -= identifier.is_some() as usize;
         self.stream = Stream {
             is_open: true,
             queued,
@@ -88,7 +86,7 @@ impl Outbox<'_> {
     pub fn stream_space(&mut self) -> &mut [u8] {
         let start = self.end + self.stream.queued;
         let end = start.saturating_add(self.stream.missing);
-        let end = self.buffer.len().min(end);
+        let end = self.floor().min(end);
         self.buffer.get_mut(start..end).unwrap_or_default()
     }
 
@@ -113,7 +111,6 @@ impl Outbox<'_> {
         if let Some(identifier) = self.stream.identifier {
             self.push(self.stream.mark, ack::LENGTH - 2)
                 .u16(identifier.value());
-            self.kept += 1;
             self.sent = self.end;
         }
     }

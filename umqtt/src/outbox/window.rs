@@ -5,7 +5,9 @@
 //! this one. Then sending stops at a barrier before the first that is too many, and small packets
 //! are queued in front of it.
 
-use super::{DONE, Entry, NoRoom, Outbox, first, is_publish};
+use core::mem;
+
+use super::{Entry, NoRoom, Outbox, first, is_publish};
 
 pub(super) struct Window {
     maximum: u16,
@@ -36,7 +38,8 @@ impl Entry {
 }
 
 fn counts(first: u8) -> bool {
-    let is_message = is_publish(first) || first & 0xf0 == DONE;
+    // The mark of a message has type 0.
+    let is_message = is_publish(first) || first & 0xf0 == 0;
     first == first::PUBREL || is_message && first & 0x06 != 0
 }
 
@@ -57,7 +60,7 @@ impl Outbox<'_> {
     /// No limit, until the server gives one.
     pub(super) fn open_window(&mut self) {
         self.window = Window::OPEN;
-        let mut at = self.start;
+        let mut at = 0;
         while let Some(entry) = self.entry(at) {
             let count = entry.counts() as u16;
             self.window.in_flight = self.window.in_flight.saturating_add(count);
@@ -68,18 +71,14 @@ impl Outbox<'_> {
     /// The server takes so many at once, and packets of at most this size. Messages that are larger
     /// are forgotten. Before anything was sent on this connection.
     pub fn set_window(&mut self, maximum: u16, packet_size: usize) {
-        let too_large = |entry: &Entry| entry.is_publish() && entry.end - entry.at > packet_size;
-        let mut has_too_large = false;
-        let mut at = self.start;
+        let mut at = 0;
         while let Some(entry) = self.entry(at) {
-            if too_large(&entry) {
-                self.mark(at, DONE);
-                has_too_large = true;
+            if entry.is_publish() && entry.end - at > packet_size {
+                self.remove(&entry);
+                self.count_out(entry.first);
+            } else {
+                at = entry.end;
             }
-            at = entry.end;
-        }
-        if has_too_large {
-            self.rewind();
         }
         self.window.maximum = maximum;
         self.window.packet_size = packet_size;
@@ -89,13 +88,32 @@ impl Outbox<'_> {
         }
     }
 
+    /// A packet of this length was taken out before the barrier.
+    pub(super) fn barrier_down(&mut self, length: usize) {
+        if self.window.barrier < usize::MAX {
+            self.window.barrier = self.window.barrier.saturating_sub(length);
+        }
+    }
+
+    /// Moves a small packet down to this place between two others.
+    fn move_down(&mut self, entry: &Entry, to: usize) {
+        let span = self.buffer.get_mut(to..entry.end).unwrap_or_default();
+        for _ in entry.at..entry.end {
+            // By one: each byte takes the place behind it, the last one the first place.
+            let mut carried = span.last().copied().unwrap_or_default();
+            for byte in &mut *span {
+                carried = mem::replace(byte, carried);
+            }
+        }
+    }
+
     /// Moves the barrier to where it belongs.
     pub(super) fn advance_window(&mut self) {
         if self.window.barrier == usize::MAX {
             return;
         }
         let mut room = self.window.maximum - self.window.is_place_kept as u16;
-        let mut at = self.start;
+        let mut at = 0;
         while let Some(entry) = self.entry(at) {
             if entry.counts() {
                 if room == 0 && at >= self.sent {
@@ -116,7 +134,7 @@ impl Outbox<'_> {
             return;
         }
         let mut last = None;
-        let mut at = self.start;
+        let mut at = 0;
         while let Some(entry) = self.entry(at) {
             at = entry.end;
             last = Some(entry);

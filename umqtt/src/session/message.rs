@@ -231,29 +231,23 @@ impl Session<'_> {
                 _ => Err(Error::Protocol(ProtocolError::PacketIdentifier)),
             };
         };
-        let delivered = match qos {
-            Qos::ExactlyOnce => self.outbox.received(identifier),
-            _ => None,
-        };
-        let refuses = refuses && self.version.is_5() && delivered.is_none();
+        let is_new = qos != Qos::ExactlyOnce || !self.outbox.is_received(identifier);
+        let refuses = refuses && self.version.is_5() && is_new;
         #[cfg(feature = "v5")]
-        if self.version.is_5() && delivered.is_none() {
+        if self.version.is_5() && is_new {
             self.v5.take_in(qos == Qos::ExactlyOnce && !refuses)?;
         }
-        // A PUBREC that was not sent yet will be; one that was is sent again.
-        if delivered != Some(crate::outbox::Pubrec::Queued) {
-            self.owed = Some(Owed {
-                first: match qos {
-                    Qos::ExactlyOnce => first::PUBREC,
-                    _ => first::PUBACK,
-                },
-                identifier,
-                reason: match refuses {
-                    true => ReasonCode::QUOTA_EXCEEDED,
-                    false => ReasonCode::SUCCESS,
-                },
-            });
-        }
-        Ok(delivered.is_none())
+        self.owed = Some(Owed {
+            first: match qos {
+                Qos::ExactlyOnce => first::PUBREC,
+                _ => first::PUBACK,
+            },
+            identifier,
+            reason: match refuses {
+                true => ReasonCode::QUOTA_EXCEEDED,
+                false => ReasonCode::SUCCESS,
+            },
+        });
+        Ok(is_new)
     }
 }

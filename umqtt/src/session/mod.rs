@@ -180,8 +180,10 @@ impl<'b> Session<'b> {
         self.outbox.rewind();
         if let Some(owed) = self.owed() {
             // The caller has that message, or the server has it: it must not come a second time.
-            if owed.is(first::PUBREC) || owed.is(first::PUBREL) {
-                self.outbox.remember(owed.first, owed.identifier);
+            if owed.is(first::PUBREC) {
+                self.outbox.remember_unanswered(owed.identifier);
+            } else if owed.is(first::PUBREL) {
+                self.acknowledge_with(owed);
             }
         }
         self.hello = 0;

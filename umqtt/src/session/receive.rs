@@ -5,7 +5,7 @@ use super::message::Incoming;
 use super::{Owed, Session, State, Step};
 use crate::error::Error;
 use crate::keep_alive::Due;
-use crate::outbox::Answers;
+use crate::outbox::Answered;
 #[cfg(not(feature = "v5"))]
 use crate::packet::properties::Told;
 use crate::packet::reason::ReasonCode;
@@ -86,17 +86,12 @@ impl Session<'_> {
         }
     }
 
-    fn acknowledge_with(&mut self, owed: Owed) -> bool {
+    pub(super) fn acknowledge_with(&mut self, owed: Owed) -> bool {
         if !self
             .outbox
             .push_ack(owed.first, owed.identifier, owed.reason)
         {
             return false;
-        }
-        if owed.is(first::PUBREC) {
-            // The one that was sent before, if this is a repetition: one is remembered.
-            self.outbox
-                .settle(Answers::by(first::PUBREL), owed.identifier);
         }
         self.owed = None;
         true
@@ -216,10 +211,13 @@ impl Session<'_> {
         if goes_on {
             self.outbox.keep_place();
         }
-        let is_known = self.outbox.settle(Answers::by(first), identifier);
-        if !is_known && self.outbox.has(Answers::of_other_qos(first), identifier) {
-            return Err(ProtocolError::Acknowledgement(first));
-        }
+        let is_known = match first {
+            first::PUBREL => self.outbox.release(identifier),
+            _ => match self.outbox.settle(first, identifier) {
+                Answered::OtherQos => return Err(ProtocolError::Acknowledgement(first)),
+                answered => answered == Answered::Packet,
+            },
+        };
         let step = match first {
             first::PUBREC if goes_on => {
                 return Ok(self.received_by_server(identifier, is_known));

@@ -36,7 +36,7 @@ impl Session<'_> {
         let mut end = HEAD + self.outbox.save(image.get_mut(HEAD..)?)?;
         let owed = self.owed().filter(|owed| {
             (owed.is(first::PUBREL)
-                || owed.is(first::PUBREC) && self.outbox.received(owed.identifier).is_none())
+                || owed.is(first::PUBREC) && !self.outbox.is_received(owed.identifier))
                 && end - HEAD + 4 <= self.outbox.capacity()
         });
         if let Some(owed) = owed {
