@@ -2,8 +2,9 @@
 //! between lines takes and gives a file.
 //!
 //! Its own clients send no version of WebSocket, a fixed key and frames that are not masked, and read
-//! frames one at a time: so each prompt, each answer, and each chunk of a file together with its length is
-//! one frame, and there is no `:` before the one in `Password: `.
+//! frames one at a time: so each prompt, answer, length and chunk of a file is one frame, and there is no `:`
+//! before the one in `Password: `. Its page, `webrepl.html`, takes each frame for a length and its chunk: a
+//! browser, which tells its page's origin, gets both in one.
 
 use core::fmt::{self, Write as _};
 use core::iter::Peekable;
@@ -42,10 +43,15 @@ const IDLE: Duration = Duration::from_secs(900);
 const WRITE: Duration = Duration::from_secs(5);
 /// The most that is sent at once, with the head of its frame: some lines of the settings.
 const OUT: usize = 1024;
-/// The head of a frame, where there is most of it: two bytes, and the length.
-const HEAD: usize = 4;
-/// What stands before each chunk of a file, in the same frame: how many bytes of it there are.
-const CHUNK_LENGTH: usize = 2;
+/// Room before what is sent, where there is most of it: a frame with a chunk's length, and the chunk's head.
+const HEAD: usize = 8;
+
+/// Who opens a WebSocket.
+pub(crate) struct Hello {
+    pub accept: Accept,
+    /// It is a page in a browser.
+    pub is_page: bool,
+}
 
 /// What a WebSocket's key is answered with (RFC 6455, section 4.2.2).
 pub(crate) struct Accept([u8; Accept::LENGTH]);
@@ -80,7 +86,7 @@ pub(crate) async fn serve<Runtime, H, T, S>(
     console: &Console<H>,
     timer: &T,
     socket: &mut S,
-    accept: &Accept,
+    hello: &Hello,
     buffer: &mut [u8],
 ) where
     H: Host,
@@ -102,8 +108,9 @@ pub(crate) async fn serve<Runtime, H, T, S>(
             buffer: out,
             runtime: PhantomData,
         },
+        is_page: hello.is_page,
     };
-    let _ = session.run(accept).await;
+    let _ = session.run(&hello.accept).await;
 }
 
 struct Session<'a, Runtime, H, T, R, W> {
@@ -111,6 +118,7 @@ struct Session<'a, Runtime, H, T, R, W> {
     timer: &'a T,
     frames: Frames<'a, R>,
     writer: Frame<'a, Runtime, T, W>,
+    is_page: bool,
 }
 
 impl<Runtime, H, T, R, W> Session<'_, Runtime, H, T, R, W>
@@ -242,8 +250,7 @@ where
             self.fill(&mut [0]).await?;
             let (console, writer) = (self.console, &mut self.writer);
             let length = console.settings(|values| writer.put_lines(&mut settings, values));
-            let chunk = FrameType::Binary(false);
-            writer.frame(chunk, CHUNK_LENGTH + length).await?;
+            writer.chunk(length, !self.is_page).await?;
             if length == 0 {
                 return self.result(Outcome::Done).await;
             }
@@ -494,18 +501,17 @@ impl<Runtime, T: Timer<Runtime>, W: Write> Frame<'_, Runtime, T, W> {
         place.length
     }
 
-    /// Puts a chunk of `settings.toml` there: its length, and the lines of those settings that fit, which
-    /// are taken. Returns the length.
+    /// Puts a chunk of `settings.toml` there: the lines of those settings that fit, which are taken.
+    /// Returns its length.
     fn put_lines(
         &mut self,
         settings: &mut Peekable<impl Iterator<Item = &'static Setting>>,
         values: &Settings,
     ) -> usize {
-        let content = self.buffer.get_mut(HEAD..).unwrap_or_default();
-        let Some((length, bytes)) = content.split_first_chunk_mut::<CHUNK_LENGTH>() else {
-            return 0;
+        let mut place = Place {
+            bytes: self.buffer.get_mut(HEAD..).unwrap_or_default(),
+            length: 0,
         };
-        let mut place = Place { bytes, length: 0 };
         while let Some(setting) = settings.peek() {
             let before = place.length;
             let fits = write!(place, "{}", toml::line(setting, values)).is_ok();
@@ -515,9 +521,6 @@ impl<Runtime, T: Timer<Runtime>, W: Write> Frame<'_, Runtime, T, W> {
             }
             settings.next();
         }
-        *length = u16::try_from(place.length)
-            .unwrap_or_default()
-            .to_le_bytes();
         place.length
     }
 
@@ -548,14 +551,39 @@ impl<Runtime, T: Timer<Runtime>, W: Write> Frame<'_, Runtime, T, W> {
 
     /// What was put, as a frame of this type.
     async fn frame(&mut self, frame_type: FrameType, length: usize) -> Result<(), End> {
+        let start = self.head(HEAD, frame_type, length)?;
+        self.raw(start, HEAD - start + length).await
+    }
+
+    /// What was put, as a chunk of a file, and its length: in a frame before it, or in its own.
+    async fn chunk(&mut self, length: usize, apart: bool) -> Result<(), End> {
+        let binary = FrameType::Binary(false);
+        let told = u16::try_from(length).unwrap_or_default().to_le_bytes();
+        let start = match apart && length > 0 {
+            true => self.head(HEAD, binary, length)?,
+            false => HEAD,
+        };
+        let start = self.before(start, &told)?;
+        let own = if apart { 0 } else { length };
+        let start = self.head(start, binary, told.len() + own)?;
+        self.raw(start, HEAD - start + length).await
+    }
+
+    /// Puts the head of a frame before `end`; returns where it starts.
+    fn head(&mut self, end: usize, frame_type: FrameType, length: usize) -> Result<usize, End> {
         let mut head = [0; FrameHeader::MAX_LEN];
         let size = header(frame_type, length, &mut head)?;
-        let start = HEAD.checked_sub(size).ok_or(End::Protocol)?;
-        let place = self.buffer.get_mut(start..HEAD).unwrap_or_default();
-        for (place, byte) in place.iter_mut().zip(head) {
-            *place = byte;
+        self.before(end, head.get(..size).unwrap_or_default())
+    }
+
+    /// Puts bytes before `end`; returns where they start.
+    fn before(&mut self, end: usize, bytes: &[u8]) -> Result<usize, End> {
+        let start = end.checked_sub(bytes.len()).ok_or(End::Protocol)?;
+        let place = self.buffer.get_mut(start..end).unwrap_or_default();
+        for (place, byte) in place.iter_mut().zip(bytes) {
+            *place = *byte;
         }
-        self.raw(start, length + size).await
+        Ok(start)
     }
 
     /// So many bytes of the buffer, as they are.

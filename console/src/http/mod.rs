@@ -60,8 +60,8 @@ pub async fn serve<Runtime, H, T, S>(
     // the same memory.
     let turn = request(console, timer, entrance, &mut socket, buffer).await;
     let is_whole = match turn {
-        Asked::Wanted(Turn::WebSocket(accept)) => {
-            webrepl::serve(console, timer, &mut socket, &accept, buffer).await;
+        Asked::Wanted(Turn::WebSocket(hello)) => {
+            webrepl::serve(console, timer, &mut socket, &hello, buffer).await;
             true
         }
         Asked::Wanted(turn) => answer(console, timer, &mut socket, buffer, turn).await,

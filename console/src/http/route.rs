@@ -21,7 +21,7 @@ use crate::access::{Denied, PASSWORD_MAX, Token};
 use crate::json::member;
 use crate::portal::Entrance;
 use crate::state::{BODY_MAX, Console, Host, Stream};
-use crate::webrepl::Accept;
+use crate::webrepl::{Accept, Hello};
 
 /// The longest body that is read into a connection's own buffer, in bytes.
 const SMALL_BODY_MAX: usize = 256;
@@ -44,7 +44,7 @@ pub(super) enum Turn<'a, H> {
     /// To know which networks there are.
     Scan,
     /// To go on as a WebSocket.
-    WebSocket(Accept),
+    WebSocket(Hello),
 }
 
 impl<H> From<Reply> for Turn<'_, H> {
@@ -125,7 +125,11 @@ impl<'a, H: Host> Service<'a, '_, H> {
         let (path, headers) = (parts.path().encoded(), parts.headers());
         if path == "/" && is_upgrade(parts) {
             let key = headers.get("sec-websocket-key");
-            return Turn::WebSocket(Accept::of(key.map_or(&b""[..], |key| key.as_raw()))).into();
+            let hello = Hello {
+                accept: Accept::of(key.map_or(&b""[..], |key| key.as_raw())),
+                is_page: headers.get("origin").is_some(),
+            };
+            return Turn::WebSocket(hello).into();
         }
         match guard::check(headers, &console.id()) {
             Ok(()) => console.came_by(self.entrance),

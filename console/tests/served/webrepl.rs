@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use crate::bench::{Bench, PASSWORD};
 
 const HELLO: &str = "GET / HTTP/1.1\r\nHost: echo.websocket.org\r\nConnection: Upgrade\r\n\
-    Upgrade: websocket\r\nSec-WebSocket-Key: foo\r\n\r\n";
+    Upgrade: websocket\r\nSec-WebSocket-Key: foo\r\n";
 
 /// A client that reads frames one at a time, and never a part of one with another.
 struct Client {
@@ -17,8 +17,14 @@ struct Client {
 
 impl Client {
     async fn open(bench: &Bench) -> Self {
+        Client::open_from(bench, "").await
+    }
+
+    /// Opens with one more line of its head.
+    async fn open_from(bench: &Bench, line: &str) -> Self {
         let mut socket = bench.connect().await;
-        socket.write_all(HELLO.as_bytes()).await.unwrap();
+        let hello = format!("{HELLO}{line}\r\n");
+        socket.write_all(hello.as_bytes()).await.unwrap();
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             head.push(socket.read_u8().await.unwrap());
@@ -38,7 +44,11 @@ impl Client {
 
     /// Opens and gives a password; returns what is said to it.
     async fn log_in(bench: &Bench, password: &str) -> (Self, String) {
-        let mut client = Client::open(bench).await;
+        Client::open(bench).await.give(password).await
+    }
+
+    async fn give(mut self, password: &str) -> (Self, String) {
+        let client = &mut self;
         loop {
             let byte = client.read(1, true).await;
             if byte == b":" {
@@ -48,7 +58,7 @@ impl Client {
         }
         client.write(0x81, format!("{password}\r").as_bytes()).await;
         let (_, said) = client.frame().await;
-        (client, String::from_utf8(said).unwrap())
+        (self, String::from_utf8(said).unwrap())
     }
 
     async fn write(&mut self, kind: u8, bytes: &[u8]) {
@@ -114,14 +124,13 @@ impl Client {
         let mut chunks = Vec::new();
         loop {
             self.write(0x82, &[0]).await;
-            // `webrepl_cli.py` reads a length and then so much; to `webrepl.html` both are one message.
             let length = self.read(2, false).await;
-            let chunk = std::mem::take(&mut self.rest);
-            assert_eq!(length, (chunk.len() as u16).to_le_bytes());
-            if chunk.is_empty() {
+            let length = usize::from(u16::from_le_bytes([length[0], length[1]]));
+            if length == 0 {
                 break;
             }
-            chunks.push(chunk);
+            assert!(self.rest.is_empty(), "a chunk in the frame of its length");
+            chunks.push(self.read(length, false).await);
         }
         assert_eq!(self.result().await, 0);
         Ok((String::from_utf8(chunks.concat()).unwrap(), chunks.len()))
@@ -276,6 +285,30 @@ fn a_settings_toml_of_long_texts_goes_out_in_pieces_of_whole_lines() {
         for key in KEYS {
             assert!(file.contains(&format!("{key} = \"{LONG}\"\n")), "{file}");
         }
+    });
+}
+
+#[test]
+fn a_page_gets_each_chunk_in_one_frame_with_its_length() {
+    Bench::run(&[], async |bench| {
+        let page = Client::open_from(&bench, "Origin: http://micropython.org\r\n").await;
+        let (mut page, _) = page.give(PASSWORD).await;
+        page.write(0x82, &request(2, 0, "settings.toml")).await;
+        assert_eq!(page.result().await, 0);
+        let mut file = Vec::new();
+        loop {
+            page.write(0x82, &[0]).await;
+            let length = page.read(2, false).await;
+            let chunk = std::mem::take(&mut page.rest);
+            assert_eq!(length, (chunk.len() as u16).to_le_bytes());
+            if chunk.is_empty() {
+                break;
+            }
+            file.extend(chunk);
+        }
+        assert_eq!(page.result().await, 0);
+        let file = String::from_utf8(file).unwrap();
+        assert!(file.contains("mqtt.keep_alive = 60\n"), "{file}");
     });
 }
 
