@@ -20,7 +20,7 @@ const PAGES: &str = "docs/quick-starts";
 const PAGES_ZH: &str = "docs/zh/quick-starts";
 const FOLDER: &str = "target/quick-starts";
 /// Programs of the pages, and Debian's packages that have them.
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 8] = [
     ("mosquitto", "mosquitto"),
     ("mosquitto_pub", "mosquitto-clients"),
     ("npm", "npm"),
@@ -28,20 +28,25 @@ const PROGRAMS: [(&str, &str); 7] = [
     ("ip", "iproute2"),
     ("prometheus", "prometheus"),
     ("prometheus-mqtt-exporter", "prometheus-mqtt-exporter"),
+    ("influxd", "influxdb"),
 ];
-/// The last that runs on the Node.js of Debian 12.
-const NODE_RED: &str = "node-red@4";
+/// The last that runs on the Node.js of Debian 12; and by what it writes to InfluxDB.
+const NODE_RED: [&str; 2] = ["node-red@4", "node-red-contrib-influxdb@0.7"];
 
 /// Runs the pages with these names, or all; returns how many were.
 pub fn quick_starts(names: &[String]) -> Result<u64, Failed> {
     packages::install_missing(&PROGRAMS)?;
     let folder = root().join(FOLDER);
     let node_red = folder.join("node-red");
-    if !node_red.join("node_modules/.bin/node-red").is_file() {
+    let parts = [
+        "node_modules/.bin/node-red",
+        "node_modules/node-red-contrib-influxdb/package.json",
+    ];
+    if !parts.iter().all(|part| node_red.join(part).is_file()) {
         program("npm")
             .args(["install", "--silent", "--no-audit", "--no-fund"])
             .args([Path::new("--prefix"), &node_red])
-            .args([NODE_RED])
+            .args(NODE_RED)
             .run()?;
     }
     cargo("build --package monster-desk --package xtask").run()?;
