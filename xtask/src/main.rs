@@ -5,6 +5,7 @@ mod certificates;
 mod command;
 mod conformance;
 mod console;
+mod docs;
 mod elf;
 mod esp32c3;
 mod fuzz;
@@ -120,6 +121,9 @@ enum Task {
         #[arg(long)]
         write: bool,
     },
+    /// Check that links of the documentation lead somewhere, and that what is written in English and Chinese
+    /// shows the same commands and files.
+    Docs,
     /// Run the firmware on a virtual microcontroller, in QEMU, against a broker on this computer.
     Virt(virt::Options),
     /// Talk to a device's console with programs of others: MicroPython's WebREPL client, and Schemathesis
@@ -170,6 +174,7 @@ fn main() -> ExitCode {
         Task::Published => published::published(),
         Task::Semver { write } => semver::semver(write),
         Task::Readme { write } => readme::readme(write),
+        Task::Docs => docs::docs(),
         Task::Virt(options) => virt::virt(&options),
         Task::Console => console::console(),
         Task::Page { pictures: false } => page::page().map(drop),

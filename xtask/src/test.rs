@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::command::{Failed, cargo, program};
 use crate::{
-    bench, conformance, console, esp32c3, fuzz, lint, no_panic, packages, page, published,
+    bench, conformance, console, docs, esp32c3, fuzz, lint, no_panic, packages, page, published,
     quick_starts, readme, semver, size, virt, wear,
 };
 
@@ -17,6 +17,7 @@ pub fn everything() -> Result<(), Failed> {
     })?;
     stages.run("lint", lint::everything)?;
     stages.run("readme", || readme::readme(false))?;
+    stages.run("docs", docs::docs)?;
     stages.run("conformance", || conformance::conformance(false))?;
     stages.run("no-panic", no_panic::no_panic)?;
     stages.run("published", published::published)?;

@@ -88,16 +88,13 @@ pub fn steps(text: &str) -> Vec<Step<'_>> {
     steps
 }
 
-/// What is in the blocks of a page, without the comments, which are in the page's language, and what is not run.
-pub fn essence(text: &str) -> Vec<(&str, Option<&str>, Vec<&str>)> {
-    let blocks = blocks(text).into_iter();
-    let run = blocks.filter(|block| !block.kind.contains("no-run"));
-    run.map(|block| {
-        let lines = block.content.lines().map(without_comment);
+impl<'a> Block<'a> {
+    /// What it shows, without the comments, which are in the page's language.
+    pub fn essence(&self) -> (&'a str, Option<&'a str>, Vec<&'a str>) {
+        let lines = self.content.lines().map(without_comment);
         let lines = lines.filter(|line| !line.is_empty()).collect();
-        (block.kind, block.file, lines)
-    })
-    .collect()
+        (self.kind, self.file, lines)
+    }
 }
 
 fn without_comment(line: &str) -> &str {
