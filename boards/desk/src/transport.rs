@@ -15,6 +15,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{self, AlertDescription, CertificateError};
 
+mod key_usage;
 mod tls;
 
 pub use tls::FileError;
@@ -241,6 +242,9 @@ pub fn explained(error: &io::Error) -> String {
             | AlertDescription::DecryptError
             | AlertDescription::AccessDenied),
         )) => format!("the broker does not accept our certificate, broker.cert ({alert:?})"),
+        Some(rustls::Error::InvalidCertificate(CertificateError::Other(why))) => {
+            format!("the broker's certificate is not trusted: {}", why.0)
+        }
         Some(tls) => tls.to_string(),
         None => match error.kind() {
             io::ErrorKind::ConnectionRefused => REFUSED.to_owned(),

@@ -84,7 +84,7 @@ pub struct WebSockets {
 }
 
 impl WebSockets {
-    /// Starts one; with TLS, or without.
+    /// Starts one; with TLS, which may ask for clients' certificates, or without.
     pub fn start(tls: Option<&Tls>) -> Self {
         let (folder, port) = (Folder::new(), free_port());
         let tls = match tls {
@@ -94,7 +94,12 @@ impl WebSockets {
                 fs::write(&paths[0], &tls.certificates).expect("the folder is writable");
                 fs::write(&paths[1], &tls.key).expect("the folder is writable");
                 let [certificates, key] = paths.each_ref().map(|path| path.display());
-                format!("tls {{ cert_file: \"{certificates}\", key_file: \"{key}\" }}")
+                let clients = tls.clients.as_ref().map_or(String::new(), |ca| {
+                    let path = folder.path().join("clients.pem");
+                    fs::write(&path, ca).expect("the folder is writable");
+                    format!(", ca_file: \"{}\", verify: true", path.display())
+                });
+                format!("tls {{ cert_file: \"{certificates}\", key_file: \"{key}\"{clients} }}")
             }
         };
         let more = format!(

@@ -2,7 +2,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use monster::settings::Settings;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -16,6 +18,8 @@ use super::*;
 /// A CA, and what it vouches for.
 struct Ca {
     issuer: CertifiedIssuer<'static, KeyPair>,
+    /// What it says the keys are for.
+    key_usages: Vec<KeyUsagePurpose>,
     folder: PathBuf,
 }
 
@@ -31,7 +35,11 @@ impl Ca {
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         let folder = crate::scratch::folder();
         std::fs::write(folder.join("ca.pem"), issuer.pem()).unwrap();
-        Ca { issuer, folder }
+        Ca {
+            issuer,
+            key_usages: Vec::new(),
+            folder,
+        }
     }
 
     fn file(&self) -> String {
@@ -41,7 +49,8 @@ impl Ca {
     /// A certificate for `name`, and its key.
     fn vouch(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.key_usages = self.key_usages.clone();
         (params.signed_by(&key, &self.issuer).unwrap(), key)
     }
 
@@ -168,6 +177,23 @@ async fn a_certificate_for_another_name_is_refused() {
     let refused = open(&format!("mqtts://localhost:{port}"), &ca.file()).await;
     let refused = refused.err().unwrap();
     assert!(refused.contains("not valid for name"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_certificate_whose_key_is_for_something_else_is_refused() {
+    let mut ca = Ca::new();
+    for (usage, expected) in [
+        (KeyUsagePurpose::DigitalSignature, None),
+        (
+            KeyUsagePurpose::KeyEncipherment,
+            Some("the broker's certificate is not trusted: its key is not for signing (key usage)"),
+        ),
+    ] {
+        ca.key_usages = vec![usage];
+        let port = ca.serve("localhost").await;
+        let outcome = open(&format!("mqtts://localhost:{port}"), &ca.file()).await;
+        assert_eq!(outcome.err().as_deref(), expected);
+    }
 }
 
 #[tokio::test]
