@@ -125,12 +125,17 @@ impl Lines {
     }
 
     /// The next line for the board.
+    #[inline]
     pub fn next(&mut self) -> Option<Log> {
+        if self.lines.is_empty() {
+            return None;
+        }
         self.take(Mark::BOARD)
     }
 
     /// The next line for the broker.
     pub fn next_for_broker(&self) -> Option<Log> {
+        self.broker?;
         self.first_for(Mark::BROKER).map(|(_, line)| line)
     }
 

@@ -17,7 +17,7 @@ use crate::world::World;
 #[derive(Default)]
 pub(crate) struct Account {
     pub client: Option<Client>,
-    retained: Vec<(String, Bytes)>,
+    retained: Vec<(String, Vec<u8>)>,
     subscriptions: Vec<(String, QoS)>,
     /// Sent, and not acknowledged.
     in_flight: VecDeque<Publish>,
@@ -55,14 +55,21 @@ impl Account {
         self.retained
             .iter()
             .find(|(name, _)| name == topic)
-            .map(|(_, payload)| payload.as_ref())
+            .map(|(_, payload)| payload.as_slice())
     }
 
     /// Puts something under a topic, as somebody else's retained message.
-    pub fn retain(&mut self, topic: &str, payload: Bytes) {
-        self.retained.retain(|(name, _)| name != topic);
-        if !payload.is_empty() {
-            self.retained.push((topic.to_owned(), payload));
+    pub fn retain(&mut self, topic: &str, payload: &[u8]) {
+        let known = self.retained.iter().position(|(name, _)| name == topic);
+        match known {
+            Some(at) if payload.is_empty() => drop(self.retained.swap_remove(at)),
+            Some(at) => {
+                let (_, retained) = &mut self.retained[at];
+                retained.clear();
+                retained.extend_from_slice(payload);
+            }
+            None if payload.is_empty() => {}
+            None => self.retained.push((topic.to_owned(), payload.to_vec())),
         }
     }
 
@@ -117,7 +124,7 @@ impl Account {
             return;
         };
         if let Some(will) = client.will {
-            self.retain(&will.topic, will.message);
+            self.retain(&will.topic, &will.message);
         }
         if client.clean {
             self.end_session();
@@ -149,7 +156,7 @@ impl Account {
                     PubAck::new(publish.pkid).write(out).expect("PUBACK");
                 }
                 if publish.retain {
-                    self.retain(&publish.topic, publish.payload.clone());
+                    self.retain(&publish.topic, &publish.payload);
                 }
                 return Then::Heard(publish);
             }
@@ -264,7 +271,7 @@ impl Account {
             }
             return false;
         }
-        let note = Note::Sent(topic.to_owned(), payload.clone());
+        let note = Note::Sent(topic, payload);
         world.trace.add(world.now, home, note);
         self.send(publish, out);
         true

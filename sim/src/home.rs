@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bumpalo::Bump;
+use bytes::BytesMut;
 use monster::device::{
     Device, Input, Output, RECEIVE_BUFFER, ResetReason, SEND_BUFFER, SESSION_IMAGE, Start,
 };
@@ -48,6 +49,8 @@ pub(crate) struct Home<'a> {
     pub last_wire: u32,
     pub path: Path,
     pub account: Account,
+    /// What the broker says in return, while it does.
+    pub answers: BytesMut,
     pub person: Person,
     pub trouble_mean: u64,
     /// From here on nothing stands between device and broker, as far as is known.
@@ -112,6 +115,7 @@ impl<'a> Home<'a> {
             last_wire: 0,
             path: Path::default(),
             account: Account::default(),
+            answers: BytesMut::new(),
             person,
             trouble_mean,
             well_from: 0,
@@ -372,7 +376,10 @@ impl<'a> Home<'a> {
             }
             Output::Led { .. } | Output::AccessPoint { .. } => {}
             Output::Identify => self.judge.identified(),
-            Output::Log(line) => world.trace.add(world.now, self.number, Note::Log(line)),
+            Output::Log(line) => {
+                let note = Note::Log(&line.text);
+                world.trace.add(world.now, self.number, note);
+            }
             Output::FactoryReset => panic!("nobody asked it to forget"),
             Output::Restart(reason) => {
                 match reason {

@@ -282,7 +282,7 @@ impl Home<'_> {
         }
         let boot = wire.boot;
         let mut inbox = std::mem::take(&mut wire.inbox);
-        let mut out = BytesMut::new();
+        let mut out = std::mem::take(&mut self.answers);
         let mut closes = false;
         while !closes && !inbox.is_empty() {
             let packet = match v4::read(&mut inbox, LARGEST) {
@@ -300,6 +300,8 @@ impl Home<'_> {
             }
         }
         self.send_down(id, &out, world);
+        out.clear();
+        self.answers = out;
         if closes {
             self.broker_closes(id, world);
         } else if let Some(wire) = self.find(id) {
@@ -340,9 +342,11 @@ impl Home<'_> {
         let tail = topic
             .strip_prefix("monster/")
             .and_then(|rest| rest.strip_prefix(self.id.as_str()));
-        let announcement = format!("homeassistant/device/{}/config", self.id);
+        let announced = topic
+            .strip_prefix("homeassistant/device/")
+            .and_then(|rest| rest.strip_suffix("/config"));
         match tail {
-            None if topic == announcement => {
+            None if announced == Some(self.id.as_str()) => {
                 assert!(self.settings.structured.enabled);
                 assert!(publish.retain && publish.qos == mqttbytes::QoS::AtLeastOnce);
                 match self.settings.homeassistant.enabled {
@@ -368,7 +372,7 @@ impl Home<'_> {
             Some("/button/0") => assert!(!publish.retain),
             Some(_) => panic!("the device published on {topic}"),
         }
-        let note = Note::Heard(publish.topic, publish.payload);
+        let note = Note::Heard(topic, payload);
         world.trace.add(world.now, self.number, note);
     }
 

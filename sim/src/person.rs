@@ -178,13 +178,13 @@ impl Home<'_> {
             _ => ("switch/0/set", String::new()),
         };
         let topic = format!("monster/{}/{tail}", self.id);
-        self.account.retain(&topic, payload.into());
+        self.account.retain(&topic, payload.as_bytes());
     }
 
     fn send_classic(&mut self, world: &mut World) {
         let obeys = self.settings.classic.retained == RetainedCommands::Obey;
         if obeys && world.chance.one_in(5) {
-            self.account.retain(self.id.as_str(), "toggle".into());
+            self.account.retain(self.id.as_str(), b"toggle");
         }
         let payload = match world.chance.up_to(5) {
             0 => "bogus",

@@ -5,41 +5,60 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::hash::Hasher;
 
-use bytes::Bytes;
-use monster::log::Log;
-
 /// How many lines are shown when something is wrong.
 const LINES: usize = 50;
 
-/// One line of what happened; made into text only if somebody reads it.
-pub(crate) enum Note {
+/// One line of what happened.
+pub(crate) enum Note<'a> {
     /// The device published this, and the broker has it.
-    Heard(String, Bytes),
+    Heard(&'a str, &'a [u8]),
     /// The broker passes this on to the device.
-    Sent(String, Bytes),
+    Sent(&'a str, &'a [u8]),
     /// The device's own log.
-    Log(Log),
+    Log(&'a str),
     /// A person, the board or the weather.
     Did(&'static str, u64),
 }
 
-impl fmt::Display for Note {
+/// The same, kept; made into a line only if somebody reads it. The next that is kept in its place takes
+/// its memory.
+#[derive(Default)]
+struct Line {
+    at: u64,
+    home: u32,
+    kind: &'static str,
+    text: String,
+    payload: Vec<u8>,
+    number: Option<u64>,
+}
+
+impl Line {
+    fn set(&mut self, note: &Note<'_>) {
+        let (kind, text, payload, number) = match *note {
+            Note::Heard(topic, payload) => ("broker <- ", topic, payload, None),
+            Note::Sent(topic, payload) => ("broker -> ", topic, payload, None),
+            Note::Log(text) => ("device: ", text, &b""[..], None),
+            Note::Did(what, number) => (what, "", &b""[..], Some(number)),
+        };
+        self.kind = kind;
+        self.text.clear();
+        self.text.push_str(text);
+        self.payload.clear();
+        self.payload.extend_from_slice(payload);
+        self.number = number;
+    }
+}
+
+impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Note::Heard(topic, payload) => {
-                write!(f, "broker <- {topic} {}", payload.escape_ascii())
-            }
-            Note::Sent(topic, payload) => {
-                write!(f, "broker -> {topic} {}", payload.escape_ascii())
-            }
-            Note::Log(line) => write!(f, "device: {}", line.text),
-            Note::Did(what, number) => write!(f, "{what} {number}"),
-        }
+        let payload = self.payload.escape_ascii();
+        write!(f, "{}{} {payload}", self.kind, self.text)?;
+        self.number.map_or(Ok(()), |number| write!(f, "{number}"))
     }
 }
 
 pub(crate) struct Trace {
-    lines: VecDeque<(u64, u32, Note)>,
+    lines: VecDeque<Line>,
     hash: Mixer,
 }
 
@@ -51,22 +70,26 @@ impl Trace {
         }
     }
 
-    pub fn add(&mut self, now: u64, home: u32, note: Note) {
-        match &note {
+    pub fn add(&mut self, now: u64, home: u32, note: Note<'_>) {
+        match note {
             Note::Heard(topic, payload) | Note::Sent(topic, payload) => {
                 self.hash.write(topic.as_bytes());
                 self.hash.write(payload);
             }
-            Note::Log(line) => self.hash.write(line.text.as_bytes()),
+            Note::Log(text) => self.hash.write(text.as_bytes()),
             Note::Did(what, number) => {
                 self.hash.write(what.as_bytes());
-                self.hash.write_u64(*number);
+                self.hash.write_u64(number);
             }
         }
-        if self.lines.len() == LINES {
-            self.lines.pop_front();
-        }
-        self.lines.push_back((now, home, note));
+        let mut line = match self.lines.len() == LINES {
+            true => self.lines.pop_front().unwrap_or_default(),
+            false => Line::default(),
+        };
+        line.at = now;
+        line.home = home;
+        line.set(&note);
+        self.lines.push_back(line);
     }
 
     /// Counts something in that is not worth a line.
@@ -81,8 +104,8 @@ impl Trace {
 
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, home, note) in &self.lines {
-            writeln!(f, "{:>12} [{home}] {note}", Clock(*at))?;
+        for line in &self.lines {
+            writeln!(f, "{:>12} [{}] {line}", Clock(line.at), line.home)?;
         }
         Ok(())
     }
@@ -104,9 +127,13 @@ struct Mixer(u64);
 
 impl Hasher for Mixer {
     fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
+        let (words, rest) = bytes.as_chunks();
+        for word in words {
+            self.write_u64(u64::from_le_bytes(*word));
+        }
+        if !rest.is_empty() {
             let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
+            word[..rest.len()].copy_from_slice(rest);
             self.write_u64(u64::from_le_bytes(word));
         }
     }

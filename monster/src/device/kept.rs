@@ -31,6 +31,7 @@ impl Device<'_> {
     /// it. Call it before the first [`poll`](Self::poll), if there is one. One that is not wanted any
     /// more, or that cannot be read, is left out, and forgotten.
     pub fn restore_session(&mut self, image: &[u8]) {
+        self.quiet_until = None;
         self.kept.is_stored = true;
         if self.settings.mqtt.session != MqttSession::Kept {
             return;
@@ -52,11 +53,15 @@ impl Device<'_> {
 
     /// What the store is to do with the session, if anything.
     pub(super) fn session_to_store(&mut self) -> Option<Output> {
-        let remembers = self.session.in_flight() > 0;
         let is_end = matches!(self.wanted.end, Some(End::Stop | End::Restart(_)))
             && self.link == Link::Ended
             && self.settings.mqtt.session == MqttSession::Kept;
-        if remembers && is_end && !self.kept.is_saved {
+        let is_due = is_end && !self.kept.is_saved;
+        if !is_due && !self.kept.is_stored {
+            return None;
+        }
+        let remembers = self.session.in_flight() > 0;
+        if remembers && is_due {
             self.kept = Kept {
                 is_stored: true,
                 is_saved: true,

@@ -135,7 +135,13 @@ pub struct Device<'b> {
 
     wanted: Wanted,
     log: Lines,
+    /// Nothing is to be done before this, if nothing happens: known from when [`poll`](Self::poll) had
+    /// nothing more until something happens.
+    quiet_until: Option<Instant>,
 }
+
+/// A time that does not come.
+const NEVER: Instant = Instant::from_millis(u64::MAX);
 
 /// What the board has not been told yet.
 #[derive(Default)]
@@ -250,6 +256,7 @@ impl<'b> Device<'b> {
             on_trial: false,
             wanted: Wanted::default(),
             log,
+            quiet_until: None,
             settings: Rules::new(settings),
         }
     }
@@ -259,6 +266,7 @@ impl<'b> Device<'b> {
         if self.link == Link::Ended {
             return;
         }
+        self.quiet_until = None;
         match input {
             Input::Network(is_there) => {
                 self.access_point.handle_network(is_there, now);
@@ -308,6 +316,18 @@ impl<'b> Device<'b> {
 
     /// What the board is to do next; call until it returns `None`.
     pub fn poll(&mut self, now: Instant) -> Option<Output> {
+        if self.quiet_until.is_some_and(|until| now < until) {
+            return None;
+        }
+        self.quiet_until = None;
+        let output = self.next_output(now);
+        if output.is_none() {
+            self.quiet_until = Some(self.next_deadline());
+        }
+        output
+    }
+
+    fn next_output(&mut self, now: Instant) -> Option<Output> {
         if self.link != Link::Ended {
             self.advance(now);
         } else if self.wanted.end.is_none() {
@@ -375,34 +395,47 @@ impl<'b> Device<'b> {
 
     /// When to call [`poll`](Self::poll) if nothing happens before.
     pub fn deadline(&self) -> Option<Instant> {
+        let next = self.quiet_until.unwrap_or_else(|| self.next_deadline());
+        (next < NEVER).then_some(next)
+    }
+
+    /// The same, [`NEVER`] if there is none, from its parts: this is done after everything that happens.
+    fn next_deadline(&self) -> Instant {
+        let mut next = NEVER;
+        let mut add = |at: Option<Instant>| {
+            if let Some(at) = at {
+                next = next.min(at);
+            }
+        };
         if self.link == Link::Ended {
-            return None;
+            return next;
         }
-        let speaking = self.link.is_in_dialogue() && !self.blocked;
-        [
-            self.link.deadline(),
-            self.session.deadline(),
-            self.switch.deadline(),
-            self.button.deadline(),
-            self.climate.as_ref().map(Climate::deadline),
-            self.heartbeat
-                .as_ref()
-                .and_then(Heartbeat::deadline)
-                .filter(|_| speaking),
-            (speaking && self.settings.structured.enabled).then_some(self.next_diagnostics),
-            self.news.introduction.filter(|_| speaking),
-            self.news.classic_switch.due.filter(|_| speaking),
-            self.news
-                .switch
-                .due
-                .filter(|_| speaking && self.in_flight < IN_FLIGHT),
-            self.turn.pending().map(|pending| pending.deadline),
-            self.access_point.deadline(),
-            self.hold_deadline(),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        add(self.link.deadline());
+        add(self.session.deadline());
+        add(self.switch.deadline());
+        add(self.button.deadline());
+        add(self.climate.as_ref().map(Climate::deadline));
+        add(self.turn.pending().map(|pending| pending.deadline));
+        add(self.access_point.deadline());
+        add(self.hold_deadline());
+        if self.blocked {
+            return next;
+        }
+        if self.link.is_in_dialogue() {
+            add(self.heartbeat.as_ref().and_then(Heartbeat::deadline));
+            add(self.news.introduction);
+            if self.settings.structured.enabled {
+                add(Some(self.next_diagnostics));
+            }
+            if self.in_flight < IN_FLIGHT {
+                add(self.news.switch.due);
+            }
+        }
+        // The classic pair does not wait for the subscriptions.
+        if self.session.is_connected() {
+            add(self.news.classic_switch.due);
+        }
+        next
     }
 
     /// Bytes for the broker. Send them in one piece.
@@ -414,6 +447,7 @@ impl<'b> Device<'b> {
     pub fn transmitted(&mut self, count: usize, now: Instant) {
         self.session.transmitted(count, now);
         self.blocked = false;
+        self.quiet_until = None;
     }
 
     /// Where bytes from the broker go. While it is empty, leave them in the connection.
@@ -425,6 +459,7 @@ impl<'b> Device<'b> {
     pub fn received(&mut self, count: usize, now: Instant) {
         self.session.received(count, now);
         self.blocked = false;
+        self.quiet_until = None;
     }
 
     fn topics(&self) -> Topics<'_> {
