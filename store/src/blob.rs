@@ -60,6 +60,12 @@ impl Name {
         KEY_BLOBS + number * KEYS_EACH
     }
 
+    /// All its keys.
+    #[cfg(test)]
+    pub(crate) fn keys(self) -> core::ops::Range<Key> {
+        self.head()..self.head() + KEYS_EACH
+    }
+
     fn piece(self, place: u8, number: u16) -> Key {
         self.head() + 1 + Key::from(place & 1) * PIECES + number
     }

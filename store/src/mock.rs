@@ -24,6 +24,23 @@ pub struct Mock<const BLOCK: usize> {
     pub erased: Vec<u32>,
     /// Nothing can be read.
     pub is_deaf: bool,
+    /// What was done since somebody began to watch.
+    watched: Option<Vec<Change>>,
+}
+
+/// What one operation did.
+#[derive(Clone, Debug)]
+pub struct Change {
+    at: usize,
+    before: Vec<u8>,
+    after: Vec<u8>,
+}
+
+impl Change {
+    /// Whether it was one half of an erasure.
+    pub fn is_erasure(&self) -> bool {
+        self.after.len() > WORD
+    }
 }
 
 /// There is no power.
@@ -38,7 +55,45 @@ impl<const BLOCK: usize> Mock<BLOCK> {
             operations: 0,
             erased: vec![0; blocks],
             is_deaf: false,
+            watched: None,
         }
+    }
+
+    /// Begins to watch what is done.
+    pub fn watch(&mut self) {
+        self.watched = Some(Vec::new());
+    }
+
+    /// Ends it, and returns what was done since.
+    pub fn watched(&mut self) -> Vec<Change> {
+        self.watched.take().unwrap_or_default()
+    }
+
+    /// Takes back what was done last.
+    pub fn take_back(&mut self, change: &Change) {
+        self.put(change.at, &change.before);
+    }
+
+    /// Does what was done before, or taken back.
+    pub fn do_again(&mut self, change: &Change) {
+        self.put(change.at, &change.after);
+    }
+
+    fn put(&mut self, at: usize, bytes: &[u8]) {
+        self.bytes[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+
+    /// Does one operation.
+    fn change(&mut self, at: usize, after: Vec<u8>) {
+        if let Some(watched) = &mut self.watched {
+            let before = self.bytes[at..at + after.len()].to_vec();
+            watched.push(Change {
+                at,
+                before,
+                after: after.clone(),
+            });
+        }
+        self.put(at, &after);
     }
 
     fn operate(&mut self) -> Result<(), NoPower> {
@@ -108,9 +163,9 @@ impl<const BLOCK: usize> NorFlash for Mock<BLOCK> {
     async fn erase(&mut self, from: u32, to: u32) -> Result<(), NoPower> {
         for block in from as usize / BLOCK..to as usize / BLOCK {
             let start = block * BLOCK;
-            for half in [start..start + BLOCK / 2, start + BLOCK / 2..start + BLOCK] {
+            for half in [start, start + BLOCK / 2] {
                 self.operate()?;
-                self.bytes[half].fill(0xff);
+                self.change(half, vec![0xff; BLOCK / 2]);
             }
             self.erased[block] += 1;
         }
@@ -121,10 +176,9 @@ impl<const BLOCK: usize> NorFlash for Mock<BLOCK> {
         assert!((offset as usize).is_multiple_of(WORD) && bytes.len().is_multiple_of(WORD));
         for (word, at) in bytes.chunks(WORD).zip((offset as usize..).step_by(WORD)) {
             self.operate()?;
-            for (bit, byte) in self.bytes[at..at + WORD].iter_mut().zip(word) {
-                assert_eq!(*bit, 0xff, "a word is written once between two erasures");
-                *bit &= byte;
-            }
+            let is_erased = self.bytes[at..at + WORD] == [0xff; WORD];
+            assert!(is_erased, "a word is written once between two erasures");
+            self.change(at, word.to_vec());
         }
         Ok(())
     }

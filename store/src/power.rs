@@ -1,5 +1,7 @@
 //! The power goes after every single operation of every kind of save.
 
+mod kinds;
+
 use std::collections::BTreeMap;
 
 use embedded_storage_async::nor_flash::NorFlash;
@@ -229,53 +231,6 @@ fn needs_an_erasure<const BLOCK: usize>(flash: &Mock<BLOCK>, save: &Save) -> boo
     let mut after = flash.clone();
     save.run(&mut open(&mut after).unwrap()).unwrap();
     after.erased != flash.erased
-}
-
-#[test]
-fn the_same_holds_for_blocks_of_256_kib_where_one_gives_way_to_the_next() {
-    const BLOCK: usize = 256 * 1024;
-    let fill = |saves: &mut dyn Iterator<Item = Save>| {
-        let mut flash = Mock::<BLOCK>::new(2);
-        let mut store = open(&mut flash).unwrap();
-        let mut count = 0;
-        for save in saves {
-            save.run(&mut store).unwrap();
-            count += 1;
-            if store
-                .map
-                .as_mut()
-                .unwrap()
-                .flash()
-                .erased
-                .iter()
-                .sum::<u32>()
-                > 0
-            {
-                break;
-            }
-        }
-        (flash, count)
-    };
-    let all = || saves().take(24).chain(long_saves());
-    let (_, until_an_erasure) = fill(&mut all());
-    let (mut flash, _) = fill(&mut all().take(until_an_erasure - 1));
-    let save = all().nth(until_an_erasure - 1).unwrap();
-    // To look through such a block takes long; that nothing depends on its size is seen by then.
-    cut_everywhere(&mut flash, &save, 11);
-    assert_eq!(flash.erased.iter().sum::<u32>(), 1);
-}
-
-/// Saves that take room, each time others.
-fn long_saves() -> impl Iterator<Item = Save> {
-    (0..).map(|n: u32| match n % 2 {
-        0 => Save::Settings(vec![
-            ("broker.user", format!("{n:0128}")),
-            ("broker.password", "p".repeat(256)),
-            ("classic.on", "x".repeat(64)),
-            ("classic.off", "y".repeat(64)),
-        ]),
-        _ => Save::Blob(Name::BrokerCa, vec![(n / 2) as u8; 4096]),
-    })
 }
 
 #[test]

@@ -14,7 +14,7 @@ pub const SECRET: usize = 32;
 /// Characters of a password, of 5 bits each.
 pub const PASSWORD: usize = 12;
 
-const KEY_SECRET: Key = 3;
+pub(crate) const KEY_SECRET: Key = 3;
 const KEY_ACCESS_POINT: Key = 4;
 const KEY_CONSOLE: Key = 5;
 
@@ -31,7 +31,7 @@ pub enum Password {
 }
 
 impl Password {
-    const fn key(self) -> Key {
+    pub(crate) const fn key(self) -> Key {
         match self {
             Password::AccessPoint => KEY_ACCESS_POINT,
             Password::Console => KEY_CONSOLE,
