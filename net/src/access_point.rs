@@ -6,6 +6,7 @@ use core::time::Duration as CoreDuration;
 
 use edge_dhcp::server::{Server, ServerOptions};
 use edge_dhcp::{Options, Packet};
+use embassy_executor::Spawner;
 use embassy_futures::join::join;
 use embassy_futures::select::select;
 use embassy_net::{Config, IpEndpoint, Ipv4Cidr, Stack, StaticConfigV4};
@@ -16,8 +17,9 @@ use crate::udp::Memory;
 
 /// The device's address there.
 pub const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 168, 4, 1);
-/// Sockets that [`serve`] needs, and one that every stack has, to ask for names.
-pub const SOCKETS: usize = 3;
+/// How many sockets there are at once: DHCP's, DNS's, one that every stack has, to ask for names; and
+/// those of the console.
+pub const SOCKETS: usize = 3 + crate::CONSOLE_SOCKETS;
 
 /// How many can join. There are as many addresses, so that one is given anew when its time is over.
 pub const LEASES: usize = 8;
@@ -48,8 +50,16 @@ pub fn config() -> Config {
     })
 }
 
-/// Serves those who join, whenever the access point is open, for ever.
-pub async fn serve(stack: Stack<'_>) -> ! {
+/// Has those served who join, whenever the access point is open. A board does it once.
+///
+/// # Panics
+/// The second time.
+pub fn open(spawner: Spawner, stack: Stack<'static>) {
+    spawner.spawn(serve(stack).expect("it is spawned once"));
+}
+
+#[embassy_executor::task]
+async fn serve(stack: Stack<'static>) {
     loop {
         stack.wait_link_up().await;
         select(stack.wait_link_down(), join(dhcp(stack), dns(stack))).await;

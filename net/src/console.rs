@@ -1,7 +1,7 @@
 //! The device's console on the network: the page, its API and WebREPL.
 //!
-//! [`serve`] is one of those who serve, and a board runs as many as it has memory for. Whoever comes
-//! while all of them are busy is told to wait by [`turn_away`].
+//! There are as many who serve as a board has memory for. Whoever comes while all of them are busy is
+//! told to wait.
 
 mod doors;
 mod local;
@@ -10,6 +10,7 @@ mod serial;
 use core::cell::RefCell;
 use core::future::pending;
 
+use embassy_executor::Spawner;
 use embassy_futures::select::select;
 use embassy_net::tcp::TcpSocket;
 use embassy_time::{Duration, Timer};
@@ -18,18 +19,20 @@ use monster_console::{EVENT_STREAMS, REQUEST_BUFFER};
 use picoserve::time::EmbassyTimer;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
+use static_cell::StaticCell;
 use umqtt::Instant;
 
 use crate::run::now;
-pub use doors::{Door, Doors};
+pub use doors::Networks;
+use doors::{DOORS, Door, Doors};
 pub(crate) use local::Local;
-pub use monster_console::Entrance;
+use monster_console::Entrance;
 pub use serial::talk;
 
 /// The ports of the console: WebREPL's own, and the one that a browser takes by itself.
-pub const PORTS: [u16; 2] = [8266, 80];
+pub(crate) const PORTS: [u16; 2] = [8266, 80];
 /// How many visitors a board has memory for at once: pages that are open, and some who only ask.
-pub const VISITORS: usize = EVENT_STREAMS + 2;
+pub(crate) const VISITORS: usize = EVENT_STREAMS + 2;
 
 /// What a connection receives into: requests are small.
 const RECEIVE: usize = 448;
@@ -43,21 +46,27 @@ const PROBE: Duration = Duration::from_secs(10);
 /// The console of a board.
 pub type Console = monster_console::Console<Host>;
 
+/// The console of the board of this name, the first time; to be called while there is stack to spare,
+/// since it is made there. `chance` is true chance, which nobody else has, and which is never the same
+/// again.
+///
+/// # Panics
+/// The second time.
+#[inline(never)]
+pub fn console(board: &'static str, chance: [u8; 32]) -> &'static Console {
+    static CONSOLE: StaticCell<Console> = StaticCell::new();
+    CONSOLE.init_with(|| {
+        Console::new(Host {
+            board,
+            random: RefCell::new(ChaCha20Rng::from_seed(chance)),
+        })
+    })
+}
+
 /// What a board's console needs to know of it.
 pub struct Host {
     board: &'static str,
     random: RefCell<ChaCha20Rng>,
-}
-
-impl Host {
-    /// For the board of this name. `chance` is true chance, which nobody else has, and which is never
-    /// the same again.
-    pub fn new(board: &'static str, chance: [u8; 32]) -> Self {
-        Host {
-            board,
-            random: RefCell::new(ChaCha20Rng::from_seed(chance)),
-        }
-    }
 }
 
 impl monster_console::Host for Host {
@@ -78,8 +87,52 @@ impl monster_console::Host for Host {
     }
 }
 
+/// A console that is open to whoever comes by a network.
+#[derive(Clone, Copy)]
+pub struct Served {
+    console: &'static Console,
+    doors: &'static Doors<'static>,
+}
+
+impl Served {
+    /// Lets people in to the console by these networks. A board does it once.
+    ///
+    /// # Panics
+    /// The second time.
+    pub fn open(spawner: Spawner, console: &'static Console, networks: Networks<'static>) -> Self {
+        static ALL: StaticCell<Doors<'static>> = StaticCell::new();
+        let doors = &*ALL.init(Doors::new(networks));
+        for _ in 0..VISITORS {
+            spawner.spawn(serving(console, doors).expect("there are as many as that"));
+        }
+        for place in 0..DOORS {
+            spawner.spawn(turning_away(doors, place).expect("there are as many as that"));
+        }
+        Served { console, doors }
+    }
+
+    pub(crate) fn console(self) -> &'static Console {
+        self.console
+    }
+
+    /// People can come by this entrance, or cannot.
+    pub(crate) fn set_open(self, entrance: Entrance, is_open: bool) {
+        self.doors.set_open(entrance, is_open);
+    }
+}
+
+#[embassy_executor::task(pool_size = VISITORS)]
+async fn serving(console: &'static Console, doors: &'static Doors<'static>) {
+    serve(console, doors).await;
+}
+
+#[embassy_executor::task(pool_size = DOORS)]
+async fn turning_away(doors: &'static Doors<'static>, place: usize) {
+    turn_away(doors, place).await;
+}
+
 /// Serves those who come to one of the doors, one after the other, for ever.
-pub async fn serve<const DOORS: usize>(console: &Console, doors: &Doors<'_, DOORS>) {
+async fn serve(console: &Console, doors: &Doors<'_>) {
     let (mut receive, mut send) = ([0; RECEIVE], [0; SEND]);
     let mut request = [0; REQUEST_BUFFER];
     let Some(mut news) = doors.news() else {
@@ -99,7 +152,7 @@ pub async fn serve<const DOORS: usize>(console: &Console, doors: &Doors<'_, DOOR
 }
 
 /// Tells those to wait who come to this door while nobody there is free, for ever.
-pub async fn turn_away<const DOORS: usize>(doors: &Doors<'_, DOORS>, place: usize) {
+async fn turn_away(doors: &Doors<'_>, place: usize) {
     const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n\
         Connection: close\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n\r\n\
         {\"error\":\"the device serves as many as it has room for; try again in 5 s\"}";

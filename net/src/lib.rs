@@ -21,6 +21,8 @@ pub mod console;
 mod local;
 mod log;
 mod mdns;
+#[cfg(feature = "console")]
+mod qr;
 mod radio;
 pub mod reset;
 mod resolve;
@@ -39,3 +41,11 @@ pub use log::Log;
 pub use radio::{Credentials, JoinError, Radio, Reason};
 pub use run::{Board, run};
 pub use start::{CHANCE, Chance, Found, open_store, start};
+
+/// How many sockets there are at once on the network that is joined: DHCP's, DNS's, the broker's, the
+/// time's, that of the name, the log's, one to spare; and those of the console.
+pub const SOCKETS: usize = 7 + CONSOLE_SOCKETS;
+#[cfg(feature = "console")]
+const CONSOLE_SOCKETS: usize = console::VISITORS + console::PORTS.len();
+#[cfg(not(feature = "console"))]
+const CONSOLE_SOCKETS: usize = 0;

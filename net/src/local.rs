@@ -73,6 +73,8 @@ mod nobody {
 
         pub fn set_access_point(&self, _: bool) {}
 
+        pub fn set_network(&self, _: bool) {}
+
         pub fn was_portal_used(&self) -> bool {
             false
         }

@@ -252,13 +252,16 @@ impl<R: Radio> Keeper<'_, '_, R> {
         }
         self.is_open = up;
         match (&air.credentials, up) {
-            (Some(Credentials { ssid, password }), true) => {
+            (Some(credentials), true) => {
+                let Credentials { ssid, password } = credentials;
                 let password = password.expose();
                 // To who has the device in hand: the serial port alone.
                 B::log(
                     LogLevel::Info,
                     format_args!("the access point is open: {ssid}, password {password}"),
                 );
+                #[cfg(feature = "console")]
+                crate::qr::each_row(credentials, |row| B::log(LogLevel::Info, row));
             }
             (None, true) => {
                 let why =

@@ -24,7 +24,7 @@ use umqtt::Instant;
 use crate::clock::Clock;
 use crate::connection::{self, Buffers, Means, Wanted};
 #[cfg(feature = "console")]
-use crate::console::Console;
+use crate::console::Served;
 use crate::local::Local;
 use crate::mdns;
 use crate::radio::{self, Air, Radio};
@@ -60,12 +60,6 @@ pub trait Board {
     /// Lights the status LED, or lets it be dark, if there is one.
     fn set_led(&mut self, _lit: bool) {}
 
-    /// The access point opens, or closes: so does what is served there.
-    fn set_access_point(&mut self, _up: bool) {}
-
-    /// The network is there, or is not: only then somebody can come by it.
-    fn set_network(&mut self, _there: bool) {}
-
     /// True chance that nobody else has, and that is never the same again: the keys of encrypted
     /// connections are made of it. It is asked once, at the start; `None` if the board has no source
     /// of it, and then there are none.
@@ -79,7 +73,7 @@ pub trait Board {
 
     /// The console of this board, if it has one.
     #[cfg(feature = "console")]
-    fn console(&self) -> Option<&'static Console> {
+    fn console(&self) -> Option<Served> {
         None
     }
 
@@ -306,7 +300,7 @@ async fn run_device<B: Board, F: NorFlash>(
         trial::look::<B, F>(shared, store).await;
         let is_there = shared.has_network();
         if core::mem::replace(&mut was_there, is_there) != is_there {
-            board.set_network(is_there);
+            shared.local.set_network(is_there);
         }
         shared.local.update(&shared.device.borrow(), now());
         if shared.local.was_portal_used() {
@@ -366,7 +360,6 @@ async fn carry_out<B: Board, F: NorFlash>(
             Output::AccessPoint { up } => {
                 shared.air.set_access_point(up);
                 shared.local.set_access_point(up);
-                board.set_access_point(up);
             }
             Output::Log(line) => shared.log::<B>(line.level, format_args!("{}", line.text)),
             Output::FactoryReset => {

@@ -31,8 +31,8 @@ use monster::settings::value::LogLevel;
 #[cfg(feature = "access-point")]
 use monster_net::access_point;
 #[cfg(feature = "console")]
-use monster_net::console::{self, Console, Doors, Entrance, PORTS, VISITORS};
-use monster_net::{Buffers, CHANCE, Chance, Found};
+use monster_net::console::{self, Console, Networks, Served};
+use monster_net::{Buffers, CHANCE, Chance, Found, SOCKETS};
 use monster_store::Store;
 use static_cell::{ConstStaticCell, StaticCell};
 
@@ -55,16 +55,6 @@ mod pin {
     pub const LED: usize = 8;
     pub const BUTTON: usize = 9;
 }
-
-/// How many sockets there are at once: DHCP's, DNS's, the broker's, the time's, that of the name, the log's.
-#[cfg(not(feature = "console"))]
-const SOCKETS: usize = 7;
-/// And those of the console.
-#[cfg(feature = "console")]
-const SOCKETS: usize = 7 + VISITORS + PORTS.len();
-/// At how many doors people come in: on the station's network, and on the access point's.
-#[cfg(feature = "console")]
-const DOORS: usize = PORTS.len() * if cfg!(feature = "access-point") { 2 } else { 1 };
 
 /// Memory for the radio and its threads: what the bootloader leaves behind, and some more.
 const HEAP_RECLAIMED: usize = 64 * 1024;
@@ -146,12 +136,14 @@ async fn main(spawner: Spawner) {
     spawner.spawn(network(runner).expect("it is spawned once"));
     #[cfg(feature = "console")]
     let console = chance.as_ref().map(|chance| {
-        let console = new_console(chance.console);
-        #[cfg(feature = "access-point")]
-        let doors = Doors::with_access_point(stack, open_access_point(spawner, seed));
-        #[cfg(not(feature = "access-point"))]
-        let doors = Doors::of(stack);
-        open(console, spawner, doors, p.USB_DEVICE)
+        let console = console::console("esp32c3", chance.console);
+        let networks = Networks {
+            joined: stack,
+            #[cfg(feature = "access-point")]
+            own: open_access_point(spawner, seed),
+        };
+        spawner.spawn(talk(console, p.USB_DEVICE).expect("it is spawned once"));
+        Served::open(spawner, console, networks)
     });
     let mut board = Board {
         switch: switch.map_or(Switch::Missing, Switch::Floating),
@@ -170,60 +162,17 @@ async fn main(spawner: Spawner) {
     power::restart(reason)
 }
 
-/// A console. It is made on the stack, which is given back before anybody else needs it.
-#[cfg(feature = "console")]
-#[inline(never)]
-fn new_console(chance: [u8; 32]) -> &'static Console {
-    static CONSOLE: StaticCell<Console> = StaticCell::new();
-    CONSOLE.init_with(|| Console::new(console::Host::new("esp32c3", chance)))
-}
-
 /// The network of the access point, and those who serve it.
 #[cfg(feature = "access-point")]
 fn open_access_point(spawner: Spawner, seed: u64) -> Stack<'static> {
-    const SOCKETS: usize = access_point::SOCKETS + VISITORS + PORTS.len();
-    static RESOURCES: StaticCell<StackResources<SOCKETS>> = StaticCell::new();
+    static RESOURCES: StaticCell<StackResources<{ access_point::SOCKETS }>> = StaticCell::new();
     let resources = RESOURCES.init(StackResources::new());
     let (card, config) = (Interface::access_point(), access_point::config());
     // The numbers of its connections are others than the station's.
     let (stack, runner) = embassy_net::new(card, config, resources, !seed);
     spawner.spawn(network(runner).expect("there are as many as that"));
-    spawner.spawn(serve_access_point(stack).expect("it is spawned once"));
+    access_point::open(spawner, stack);
     stack
-}
-
-#[cfg(feature = "access-point")]
-#[embassy_executor::task]
-async fn serve_access_point(stack: Stack<'static>) {
-    access_point::serve(stack).await;
-}
-
-/// A console, and where those come in who want it.
-#[cfg(feature = "console")]
-#[derive(Clone, Copy)]
-struct Served {
-    console: &'static Console,
-    doors: &'static Doors<'static, DOORS>,
-}
-
-/// Lets people in to the console.
-#[cfg(feature = "console")]
-fn open(
-    console: &'static Console,
-    spawner: Spawner,
-    doors: Doors<'static, DOORS>,
-    port: USB_DEVICE<'static>,
-) -> Served {
-    static ALL: StaticCell<Doors<'static, DOORS>> = StaticCell::new();
-    let doors = &*ALL.init(doors);
-    spawner.spawn(talk(console, port).expect("it is spawned once"));
-    for _ in 0..VISITORS {
-        spawner.spawn(serve(console, doors).expect("there are as many as that"));
-    }
-    for place in 0..DOORS {
-        spawner.spawn(turn_away(doors, place).expect("there are as many as that"));
-    }
-    Served { console, doors }
 }
 
 /// What is typed comes by USB alone: the pins of the UART may be somebody else's.
@@ -232,18 +181,6 @@ fn open(
 async fn talk(console: &'static Console, port: USB_DEVICE<'static>) {
     let (reader, _) = UsbSerialJtag::new(port).into_async().split();
     console::talk(console, reader, esp_println::Printer).await;
-}
-
-#[cfg(feature = "console")]
-#[embassy_executor::task(pool_size = VISITORS)]
-async fn serve(console: &'static Console, doors: &'static Doors<'static, DOORS>) {
-    console::serve(console, doors).await;
-}
-
-#[cfg(feature = "console")]
-#[embassy_executor::task(pool_size = DOORS)]
-async fn turn_away(doors: &'static Doors<'static, DOORS>, place: usize) {
-    console::turn_away(doors, place).await;
 }
 
 #[embassy_executor::task]
@@ -302,22 +239,8 @@ impl monster_net::Board for Board {
     }
 
     #[cfg(feature = "console")]
-    fn console(&self) -> Option<&'static Console> {
-        self.console.map(|served| served.console)
-    }
-
-    #[cfg(feature = "console")]
-    fn set_access_point(&mut self, up: bool) {
-        if let Some(served) = &self.console {
-            served.doors.set_open(Entrance::AccessPoint, up);
-        }
-    }
-
-    #[cfg(feature = "console")]
-    fn set_network(&mut self, there: bool) {
-        if let Some(served) = &self.console {
-            served.doors.set_open(Entrance::Network, there);
-        }
+    fn console(&self) -> Option<Served> {
+        self.console
     }
 
     fn identify(&mut self) {

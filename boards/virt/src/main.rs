@@ -16,7 +16,7 @@ mod radio;
 use core::fmt;
 
 use embassy_executor::{Executor, Spawner};
-#[cfg(feature = "access-point")]
+#[cfg(feature = "console")]
 use embassy_net::Stack;
 use embassy_net::{Config, Runner, StackResources};
 use heapless::Vec;
@@ -25,8 +25,8 @@ use monster::settings::value::LogLevel;
 #[cfg(feature = "access-point")]
 use monster_net::access_point;
 #[cfg(feature = "console")]
-use monster_net::console::{self, Console, Doors, Entrance, PORTS, VISITORS};
-use monster_net::{Buffers, CHANCE, Chance, Found};
+use monster_net::console::{self, Console, Networks, Served};
+use monster_net::{Buffers, CHANCE, Chance, Found, SOCKETS};
 use monster_store::Store;
 use static_cell::{ConstStaticCell, StaticCell};
 
@@ -46,17 +46,6 @@ mod place {
     pub const BENCH: usize = 2;
     pub const RANDOM: usize = 3;
 }
-
-/// How many sockets there are at once: DHCP's, DNS's, the broker's, the time's, that of the name, the
-/// log's.
-#[cfg(not(feature = "console"))]
-const SOCKETS: usize = 7;
-/// And those of the console.
-#[cfg(feature = "console")]
-const SOCKETS: usize = 7 + VISITORS + PORTS.len();
-/// At how many doors people come in: on the station's network, and on the access point's.
-#[cfg(feature = "console")]
-const DOORS: usize = PORTS.len() * if cfg!(feature = "access-point") { 2 } else { 1 };
 
 #[riscv_rt::entry]
 fn main() -> ! {
@@ -88,11 +77,9 @@ impl Given {
         }
         Given {
             #[cfg(feature = "console")]
-            console: chance.as_ref().map(|chance| {
-                static CONSOLE: StaticCell<Console> = StaticCell::new();
-                let host = console::Host::new("virt", chance.console);
-                &*CONSOLE.init_with(|| Console::new(host))
-            }),
+            console: chance
+                .as_ref()
+                .map(|chance| console::console("virt", chance.console)),
             chance,
         }
     }
@@ -138,14 +125,13 @@ async fn board(spawner: Spawner, given: Given) {
 
     #[cfg(feature = "console")]
     let console = given.console.and_then(|console| {
-        #[cfg(feature = "access-point")]
-        let doors = {
-            let own = open_access_point(spawner, &ACCESS_POINT, seed)?;
-            Doors::with_access_point(stack, own)
+        let networks = Networks {
+            joined: stack,
+            #[cfg(feature = "access-point")]
+            own: open_access_point(spawner, &ACCESS_POINT, seed)?,
         };
-        #[cfg(not(feature = "access-point"))]
-        let doors = Doors::of(stack);
-        Some(open(console, spawner, doors))
+        spawner.spawn(talk(console).expect("it is spawned once"));
+        Some(Served::open(spawner, console, networks))
     });
     let mut board = Board {
         bench,
@@ -163,64 +149,21 @@ async fn board(spawner: Spawner, given: Given) {
 /// The network of the access point, if there is a card for it, and those who serve it.
 #[cfg(feature = "access-point")]
 fn open_access_point(spawner: Spawner, gate: &'static Gate, seed: u64) -> Option<Stack<'static>> {
-    const SOCKETS: usize = access_point::SOCKETS + VISITORS + PORTS.len();
     static FRAMES: ConstStaticCell<Frames> = ConstStaticCell::new(Frames::new());
-    static RESOURCES: StaticCell<StackResources<SOCKETS>> = StaticCell::new();
+    static RESOURCES: StaticCell<StackResources<{ access_point::SOCKETS }>> = StaticCell::new();
     let nic = Nic::open(gate, FRAMES.take())?;
     let resources = RESOURCES.init(StackResources::new());
     // The numbers of its connections are others than the station's.
     let (stack, runner) = embassy_net::new(nic, access_point::config(), resources, !seed);
     spawner.spawn(network(runner).expect("there are as many as that"));
-    spawner.spawn(serve_access_point(stack).expect("it is spawned once"));
+    access_point::open(spawner, stack);
     Some(stack)
-}
-
-#[cfg(feature = "access-point")]
-#[embassy_executor::task]
-async fn serve_access_point(stack: Stack<'static>) {
-    access_point::serve(stack).await;
-}
-
-/// A console, and where those come in who want it: on the station's network, and on the access
-/// point's.
-#[cfg(feature = "console")]
-#[derive(Clone, Copy)]
-struct Served {
-    console: &'static Console,
-    doors: &'static Doors<'static, DOORS>,
-}
-
-/// Lets people in to the console.
-#[cfg(feature = "console")]
-fn open(console: &'static Console, spawner: Spawner, doors: Doors<'static, DOORS>) -> Served {
-    static ALL: StaticCell<Doors<'static, DOORS>> = StaticCell::new();
-    let doors = &*ALL.init(doors);
-    spawner.spawn(talk(console).expect("it is spawned once"));
-    for _ in 0..VISITORS {
-        spawner.spawn(serve(console, doors).expect("there are as many as that"));
-    }
-    for place in 0..DOORS {
-        spawner.spawn(turn_away(doors, place).expect("there are as many as that"));
-    }
-    Served { console, doors }
 }
 
 #[cfg(feature = "console")]
 #[embassy_executor::task]
 async fn talk(console: &'static Console) {
     console::talk(console, uart::Input, uart::Uart).await;
-}
-
-#[cfg(feature = "console")]
-#[embassy_executor::task(pool_size = VISITORS)]
-async fn serve(console: &'static Console, doors: &'static Doors<'static, DOORS>) {
-    console::serve(console, doors).await;
-}
-
-#[cfg(feature = "console")]
-#[embassy_executor::task(pool_size = DOORS)]
-async fn turn_away(doors: &'static Doors<'static, DOORS>, place: usize) {
-    console::turn_away(doors, place).await;
 }
 
 #[embassy_executor::task(pool_size = 2)]
@@ -261,22 +204,8 @@ impl monster_net::Board for Board {
     }
 
     #[cfg(feature = "console")]
-    fn console(&self) -> Option<&'static Console> {
-        self.console.map(|served| served.console)
-    }
-
-    #[cfg(feature = "console")]
-    fn set_access_point(&mut self, up: bool) {
-        if let Some(served) = &self.console {
-            served.doors.set_open(Entrance::AccessPoint, up);
-        }
-    }
-
-    #[cfg(feature = "console")]
-    fn set_network(&mut self, there: bool) {
-        if let Some(served) = &self.console {
-            served.doors.set_open(Entrance::Network, there);
-        }
+    fn console(&self) -> Option<Served> {
+        self.console
     }
 
     fn set_led(&mut self, lit: bool) {

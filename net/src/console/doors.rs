@@ -17,8 +17,23 @@ const KNOCK: Duration = Duration::from_secs(1);
 /// How many may listen, or wait to.
 const LISTENERS: usize = 16;
 
+/// How many doors there are.
+pub(super) const DOORS: usize = PORTS.len() * NETWORKS;
+/// At how many networks: that which is joined, and the access point's own.
+const NETWORKS: usize = if cfg!(feature = "access-point") { 2 } else { 1 };
+
+/// The networks of a board at which it has a console.
+#[derive(Clone, Copy)]
+pub struct Networks<'a> {
+    /// The one that is joined.
+    pub joined: Stack<'a>,
+    /// That of the access point.
+    #[cfg(feature = "access-point")]
+    pub own: Stack<'a>,
+}
+
 /// A port of a network.
-pub struct Door<'a> {
+pub(super) struct Door<'a> {
     stack: Stack<'a>,
     port: u16,
     entrance: Entrance,
@@ -29,7 +44,7 @@ pub struct Door<'a> {
 
 impl<'a> Door<'a> {
     /// A door at this port of this network. That to the access point is closed at first.
-    pub const fn new(stack: Stack<'a>, port: u16, entrance: Entrance) -> Self {
+    const fn new(stack: Stack<'a>, port: u16, entrance: Entrance) -> Self {
         Door {
             stack,
             port,
@@ -72,8 +87,8 @@ impl<'a> Door<'a> {
 /// All doors of a console. A socket listens at one port of one network, and there is no queue: as many
 /// can come at once as listen. So those who are free listen where somebody came last, but for one at
 /// each of the other doors.
-pub struct Doors<'a, const N: usize> {
-    doors: [Door<'a>; N],
+pub(super) struct Doors<'a> {
+    doors: [Door<'a>; DOORS],
     /// Where somebody came last.
     busiest: Cell<usize>,
     /// Somebody came, went, or a door was opened or closed.
@@ -83,29 +98,23 @@ pub struct Doors<'a, const N: usize> {
 /// How somebody hears that doors are not as they were.
 pub(super) type News<'a> = DynReceiver<'a, ()>;
 
-impl<'a> Doors<'a, { PORTS.len() }> {
-    /// Those at the [`PORTS`] of the network that is joined.
-    pub fn of(network: Stack<'a>) -> Self {
-        Doors::new(PORTS.map(|port| Door::new(network, port, Entrance::Network)))
-    }
-}
-
-impl<'a> Doors<'a, { 2 * PORTS.len() }> {
-    /// Those at the [`PORTS`] of the network that is joined, and of the access point's own.
-    pub fn with_access_point(network: Stack<'a>, own: Stack<'a>) -> Self {
+impl<'a> Doors<'a> {
+    /// Those at the [`PORTS`] of these networks.
+    pub fn new(networks: Networks<'a>) -> Self {
         let [first, second] = PORTS;
-        Doors::new([
-            Door::new(network, first, Entrance::Network),
-            Door::new(network, second, Entrance::Network),
+        let Networks {
+            joined,
+            #[cfg(feature = "access-point")]
+            own,
+        } = networks;
+        let doors = [
+            Door::new(joined, first, Entrance::Network),
+            Door::new(joined, second, Entrance::Network),
+            #[cfg(feature = "access-point")]
             Door::new(own, first, Entrance::AccessPoint),
+            #[cfg(feature = "access-point")]
             Door::new(own, second, Entrance::AccessPoint),
-        ])
-    }
-}
-
-impl<'a, const N: usize> Doors<'a, N> {
-    /// These doors.
-    pub const fn new(doors: [Door<'a>; N]) -> Self {
+        ];
         Doors {
             doors,
             busiest: Cell::new(0),
@@ -192,20 +201,20 @@ impl<'a, const N: usize> Doors<'a, N> {
 }
 
 /// Somebody who listens at a door, for as long as this is kept.
-struct Listening<'d, 'a, const N: usize> {
+struct Listening<'d, 'a> {
     door: &'d Door<'a>,
-    doors: &'d Doors<'a, N>,
+    doors: &'d Doors<'a>,
 }
 
-impl<'d, 'a, const N: usize> Listening<'d, 'a, N> {
-    fn at(door: &'d Door<'a>, doors: &'d Doors<'a, N>) -> Self {
+impl<'d, 'a> Listening<'d, 'a> {
+    fn at(door: &'d Door<'a>, doors: &'d Doors<'a>) -> Self {
         door.listeners.update(|count| count.saturating_add(1));
         doors.tell();
         Listening { door, doors }
     }
 }
 
-impl<const N: usize> Drop for Listening<'_, '_, N> {
+impl Drop for Listening<'_, '_> {
     fn drop(&mut self) {
         self.door.listeners.update(|count| count.saturating_sub(1));
         self.doors.tell();

@@ -11,11 +11,11 @@ use monster::identity::DeviceId;
 use monster::settings::value::LogLevel;
 use monster::trial::Outcome;
 use monster::wifi::Networks;
-use monster_console::{Answer, Host, Request, failure};
+use monster_console::{Answer, Entrance, Host, Request, failure};
 use monster_store::{PASSWORD, Password, Store};
 use umqtt::Instant;
 
-use super::Console;
+use super::{Console, Served};
 use crate::radio::Credentials;
 use crate::run::{Board, Shared, now};
 use crate::trial;
@@ -24,7 +24,7 @@ use crate::trial;
 const FAREWELL: Duration = Duration::from_millis(300);
 
 /// The console, if the board has one.
-pub(crate) struct Local(Option<&'static Console>);
+pub(crate) struct Local(Option<Served>);
 
 impl Local {
     /// A device starts: its console is told of it. A password that the board made up is told to
@@ -34,9 +34,10 @@ impl Local {
         start: &Start,
         store: &mut Store<F>,
     ) -> Self {
-        let Some(console) = board.console() else {
+        let Some(served) = board.console() else {
             return Local(None);
         };
+        let console = served.console();
         let mut random = [0; PASSWORD];
         console.board().random(&mut random);
         let made_up = store.password(Password::Console, || Some(random)).await;
@@ -55,33 +56,37 @@ impl Local {
             B::log(LogLevel::Info, told);
         }
         console.start(&start.id, &start.settings, password);
-        Local(Some(console))
+        Local(Some(served))
+    }
+
+    fn console(&self) -> Option<&'static Console> {
+        self.0.map(Served::console)
     }
 
     /// A line for the log.
     pub fn log(&self, level: LogLevel, line: fmt::Arguments<'_>) {
-        if let Some(console) = self.0 {
+        if let Some(console) = self.console() {
             console.log(level, line);
         }
     }
 
     /// How the device is now.
     pub fn update(&self, device: &Device<'_>, now: Instant) {
-        if let Some(console) = self.0 {
+        if let Some(console) = self.console() {
             console.update(device, now);
         }
     }
 
     /// When [`update`](Self::update) is due, if nothing happens before.
     pub fn deadline(&self) -> Option<Instant> {
-        self.0.and_then(Console::deadline)
+        self.console().and_then(Console::deadline)
     }
 
     /// Waits until somebody wants something.
     ///
     /// Cancelling it loses nothing.
     pub async fn request(&self) -> Request {
-        match self.0 {
+        match self.console() {
             Some(console) => console.request().await,
             None => pending().await,
         }
@@ -94,7 +99,7 @@ impl Local {
         shared: &Shared<'_>,
         store: &mut Store<F>,
     ) {
-        let Some(console) = self.0 else {
+        let Some(console) = self.console() else {
             return;
         };
         let answer = match request {
@@ -115,7 +120,7 @@ impl Local {
 
     /// Stores what somebody changed.
     pub async fn store_changes<F: NorFlash>(&self, store: &mut Store<F>) -> Answer {
-        let Some(console) = self.0 else {
+        let Some(console) = self.console() else {
             return Ok(());
         };
         let mut scratch = console.scratch();
@@ -130,7 +135,7 @@ impl Local {
 
     /// How the trial of other settings stands.
     pub async fn tried(&self, outcome: Outcome) {
-        if let Some(console) = self.0 {
+        if let Some(console) = self.console() {
             console.tried(outcome).await;
         }
     }
@@ -142,7 +147,7 @@ impl Local {
         id: &DeviceId,
         store: &mut Store<F>,
     ) -> Option<Credentials> {
-        let console = self.0?;
+        let console = self.console()?;
         let mut random = [0; PASSWORD];
         console.board().random(&mut random);
         let made_up = store.password(Password::AccessPoint, || Some(random));
@@ -162,21 +167,29 @@ impl Local {
 
     /// The access point is up, or not.
     pub fn set_access_point(&self, up: bool) {
-        if let Some(console) = self.0 {
-            console.set_access_point(up);
+        if let Some(served) = self.0 {
+            served.set_open(Entrance::AccessPoint, up);
+            served.console().set_access_point(up);
+        }
+    }
+
+    /// The network is there, or is not: only then somebody can come by it.
+    pub fn set_network(&self, is_there: bool) {
+        if let Some(served) = self.0 {
+            served.set_open(Entrance::Network, is_there);
         }
     }
 
     /// Whether somebody has used the portal since this was asked last.
     pub fn was_portal_used(&self) -> bool {
-        self.0.is_some_and(Console::was_portal_used)
+        self.console().is_some_and(Console::was_portal_used)
     }
 
     /// Waits until somebody wants to know which networks there are.
     ///
     /// Cancelling it loses nothing.
     pub async fn scan_wanted(&self) {
-        match self.0 {
+        match self.console() {
             Some(console) => console.scan_wanted().await,
             None => pending().await,
         }
@@ -184,7 +197,7 @@ impl Local {
 
     /// The networks the radio hears.
     pub fn heard(&self, networks: Networks) {
-        if let Some(console) = self.0 {
+        if let Some(console) = self.console() {
             console.heard(networks);
         }
     }
