@@ -178,7 +178,14 @@ impl Bench {
 
     /// All lines from the board up to the next that begins like this.
     pub fn hear_until(&mut self, beginning: &str) -> Vec<String> {
-        let deadline = Instant::now() + PATIENCE;
+        self.hear_within(PATIENCE, beginning)
+    }
+
+    /// The same, for so long.
+    pub fn hear_within(&mut self, patience: Duration, beginning: &str) -> Vec<String> {
+        let set = self.0.get_ref().set_read_timeout(Some(patience));
+        set.expect("a socket has a time-out");
+        let deadline = Instant::now() + patience;
         let mut heard = Vec::new();
         while Instant::now() < deadline
             && let Some(line) = self.line()
@@ -189,7 +196,7 @@ impl Bench {
                 return heard;
             }
         }
-        panic!("the bench did not say `{beginning}`, but only {heard:?}");
+        panic!("the bench did not say `{beginning}` within {patience:?}, but only {heard:?}");
     }
 
     /// What is left of a bench whose board has no power any more.

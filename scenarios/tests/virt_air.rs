@@ -56,6 +56,68 @@ fn without_a_network_that_is_set_it_opens_its_access_point_at_once_and_the_switc
     assert_eq!(bench.hear("switch 0"), "switch 0");
 }
 
+/// The contract's times, in real ones: nothing here is quicker than on a board.
+#[test]
+fn two_minutes_after_the_network_is_lost_the_access_point_opens_and_a_minute_after_it_is_back_it_closes()
+ {
+    let world = World::new(&Virt);
+    let broker = world.broker();
+    let mut observer = observe(&broker);
+    let options = world.options(&broker.url());
+    let options = options
+        .set("wifi.ssid", "Attic")
+        .set("wifi.password", "canary-wifi");
+    let mut device = VirtDevice::new(options);
+    device.power_on();
+    observer.expect_text(&status(), SOON, "online");
+    let mut bench = device.bench();
+    bench.say("wifi canary-wifi Attic");
+    bench.say("access point");
+    assert_eq!(bench.hear("ap"), "ap 0");
+
+    bench.say("no wifi Attic");
+    let lost = Instant::now();
+    bench.hear_within(OPENS + SLACK, "ap 1");
+    about(lost.elapsed(), OPENS);
+    wait_for_log(&device, "the access point is open: Monster-");
+
+    bench.say("wifi canary-wifi Attic");
+    bench.hear("wifi accepted Attic");
+    let back = Instant::now();
+    observer.expect_text(&status(), Duration::from_secs(30), "online");
+    bench.hear_within(CLOSES + SLACK, "ap 0");
+    about(back.elapsed(), CLOSES);
+}
+
+#[test]
+fn with_ap_always_it_is_open_beside_the_network_and_stays_so() {
+    let world = World::new(&Virt);
+    let broker = world.broker();
+    let mut observer = observe(&broker);
+    let mut device = VirtDevice::new(world.options(&broker.url()).set("ap", "always"));
+    device.power_on();
+    observer.expect_text(&status(), SOON, "online");
+    let mut bench = device.bench();
+    let connected = Instant::now();
+    // It would have been closed by now, were it open for another reason.
+    while connected.elapsed() < CLOSES + SLACK {
+        std::thread::sleep(Duration::from_secs(1));
+        bench.say("access point");
+        assert_eq!(bench.hear("ap"), "ap 1");
+    }
+}
+
+/// How long the network is gone before the access point opens, and back before it closes.
+const OPENS: Duration = Duration::from_secs(120);
+const CLOSES: Duration = Duration::from_secs(60);
+/// How much later it may be, on a busy computer.
+const SLACK: Duration = Duration::from_secs(10);
+
+fn about(is: Duration, wanted: Duration) {
+    let early = Duration::from_secs(1);
+    assert!(is + early >= wanted && is <= wanted + SLACK, "{is:?}");
+}
+
 fn wait_for_log(device: &VirtDevice, text: &str) {
     let deadline = Instant::now() + SOON;
     while !device.log().iter().any(|line| line.contains(text)) {
@@ -88,6 +150,9 @@ fn get(phone: &Phone, path: &str) -> (u16, Value) {
 fn a_phone_gets_an_address_and_every_name_leads_it_to_the_portal() {
     let world = World::new(&Virt);
     let (device, phone) = blank(&world);
+    let log = device.log();
+    let rows = log.iter().filter(|line| line.contains('\u{2584}'));
+    assert!(rows.count() > 10, "there is no QR code: {log:?}");
     // What phones, computers and browsers ask for, to see whether there is a way out.
     for probe in [
         "http://connectivitycheck.gstatic.com/generate_204",
