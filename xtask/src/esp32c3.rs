@@ -68,8 +68,7 @@ pub fn esp32c3(options: &Options) -> Result<(), Failed> {
     let toolchain = Toolchain::find(TARGET)?;
     let slot = partition("ota_0")?.size;
     let mut without_console = None;
-    // The one that is flashed comes last, and stays.
-    for parts in [Parts::Least, Parts::Tls, Parts::Console, Parts::All] {
+    for parts in Parts::EACH {
         build(&toolchain, parts)?;
         let image = image()?;
         let sizes = Sizes::measure(&image)?;
@@ -91,6 +90,13 @@ pub fn esp32c3(options: &Options) -> Result<(), Failed> {
     Ok(())
 }
 
+/// Builds the firmware in all the ways in which it is measured.
+pub fn build_all() -> Result<(), Failed> {
+    let toolchain = Toolchain::find(TARGET)?;
+    let mut each = Parts::EACH.into_iter();
+    each.try_for_each(|parts| build(&toolchain, parts))
+}
+
 /// What of the firmware is built.
 #[derive(Clone, Copy)]
 enum Parts {
@@ -105,6 +111,9 @@ enum Parts {
 }
 
 impl Parts {
+    /// The one that is flashed comes last, and stays.
+    const EACH: [Parts; 4] = [Parts::Least, Parts::Tls, Parts::Console, Parts::All];
+
     /// What tells their records apart.
     fn suffix(self) -> &'static str {
         match self {

@@ -1,5 +1,7 @@
 //! All tests, in the order in which they are cheapest to fail.
 
+use std::panic::resume_unwind;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::command::{Failed, cargo, program};
@@ -86,8 +88,20 @@ pub fn figures() -> Result<(), Failed> {
     measure(&mut Stages::new())
 }
 
+/// Builds all the firmware that is measured: of two boards at a time, since the end of each build
+/// keeps but one processor busy.
+fn build_boards() -> Result<(), Failed> {
+    thread::scope(|scope| {
+        let virt = scope.spawn(virt::build_all);
+        let esp32c3 = esp32c3::build_all();
+        virt.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+        esp32c3
+    })
+}
+
 /// Nothing runs beside these: they measure time.
 fn measure(stages: &mut Stages) -> Result<(), Failed> {
+    stages.run("builds of the boards", build_boards)?;
     stages.run("wear", wear::wear)?;
     stages.run("latency", || {
         cargo("build --release --package monster-desk").run()?;

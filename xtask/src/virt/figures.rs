@@ -16,6 +16,12 @@ use super::{RAM_KIB, firmware, image};
 use crate::command::{Failed, cargo, root};
 use crate::packages;
 
+/// The flags for cargo of each firmware that is measured.
+pub const WAYS: [&str; 4] = [WITHOUT_TLS, WITHOUT_CONSOLE, WITHOUT_ACCESS_POINT, WHOLE];
+const WITHOUT_TLS: &str = " --no-default-features --features access-point";
+const WITHOUT_CONSOLE: &str = " --no-default-features --features tls";
+const WITHOUT_ACCESS_POINT: &str = " --no-default-features --features tls,console";
+const WHOLE: &str = "";
 /// How large the firmware may be, in bytes: what the machine's linker script gives it.
 const IMAGE: usize = 4 << 20;
 /// How much RAM the console may add, in bytes.
@@ -41,14 +47,14 @@ pub fn print() -> Result<(), Failed> {
     packages::install()?;
     let broker = Broker::start()?;
     let state = root().join("target/virt-figures");
-    super::build_with(" --no-default-features --features access-point")?;
+    super::build_with(WITHOUT_TLS)?;
     let without_tls = Size::measure(&state, &broker, true)?;
-    super::build_with(" --no-default-features --features tls")?;
+    super::build_with(WITHOUT_CONSOLE)?;
     let without_console = Size::measure(&state, &broker, false)?;
-    super::build_with(" --no-default-features --features tls,console")?;
+    super::build_with(WITHOUT_ACCESS_POINT)?;
     let with_console = Size::measure(&state, &broker, true)?;
     let console = with_console.ram().saturating_sub(without_console.ram());
-    super::build()?;
+    super::build_with(WHOLE)?;
     let whole = Size::measure(&state, &broker, true)?;
     let access_point = whole.ram().saturating_sub(with_console.ram());
 
