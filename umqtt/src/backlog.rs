@@ -4,6 +4,7 @@ use core::fmt;
 
 use crate::error::PublishError;
 use crate::inbox::move_down;
+use crate::packet::properties::PropertyList;
 use crate::packet::publish::{Publish, is_topic_name};
 use crate::packet::{
     FixedHeader, MAX_REMAINING, PacketIdentifier, Qos, Reader, Writer, packet_length,
@@ -258,7 +259,7 @@ impl<'b> Backlog<'b> {
             payload: fields.rest,
             qos: Qos::from_bits(header.first >> 1 & 3)?,
             retain: header.first & 1 != 0,
-            properties: &[],
+            properties: PropertyList::NONE,
         };
         Some((message, length))
     }

@@ -44,7 +44,7 @@ pub use error::QueueError;
 pub use error::StreamError;
 pub use error::{ClientError, ConnectError, Error, NotConnected, PublishError, SubscribeError};
 pub use packet::connect::{Connect, Credentials, Oversize};
-pub use packet::properties::{Properties, Property};
+pub use packet::properties::{Properties, Property, PropertyList};
 pub use packet::publish::{Message, Publish};
 pub use packet::reason::ReasonCode;
 pub use packet::subscribe::{ReasonCodes, RetainHandling, Subscription};

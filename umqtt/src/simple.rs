@@ -59,6 +59,7 @@ use crate::blocking::Client;
 use crate::clock::Clock;
 use crate::error::ClientError;
 use crate::packet::connect::{Connect, Credentials};
+use crate::packet::properties::PropertyList;
 use crate::packet::publish::Publish;
 use crate::packet::subscribe::Subscription;
 use crate::packet::{Qos, Version};
@@ -135,7 +136,7 @@ where
             payload: message,
             qos,
             retain,
-            properties: &[],
+            properties: PropertyList::NONE,
         });
     }
 
@@ -171,7 +172,7 @@ where
             payload: message,
             qos,
             retain,
-            properties: &[],
+            properties: PropertyList::NONE,
         };
         match self.client.publish(&publish)? {
             Some(identifier) => self.settle(identifier),

@@ -14,8 +14,8 @@ use common::VirtualClock;
 use common::wire::Executor;
 use embedded_io::{ErrorKind, ErrorType};
 use umqtt::{
-    ClientError, Clock, Connect, Error, Event, Oversize, Property, ProtocolError, Publish, Qos,
-    ReasonCode, StreamError, Version, asynch, blocking,
+    ClientError, Clock, Connect, Error, Event, Oversize, Property, PropertyList, ProtocolError,
+    Publish, Qos, ReasonCode, StreamError, Version, asynch, blocking,
 };
 
 /// One end of a connection, and what a test does at the other.
@@ -359,7 +359,7 @@ const AUTH: [u8; 8] = [0xf0, 6, 0x18, 4, 0x15, 0, 1, b'M'];
 #[test]
 fn an_authentication_needs_begin() {
     let connect = Connect {
-        properties: &[METHOD],
+        properties: PropertyList::new(&[METHOD]),
         ..v5()
     };
     let clock = VirtualClock::default();

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use umqtt::{Connect, Event, Property, Publish, Qos, ReasonCode};
+use umqtt::{Connect, Event, Property, PropertyList, Publish, Qos, ReasonCode};
 
 use crate::World;
 use crate::peer::{Failed, Outcome, Peer, expect};
@@ -102,7 +102,7 @@ pub fn a_session_lives_as_long_as_it_was_told_to(world: &mut World<'_>) -> Outco
         let name = world.name(&format!("expiry{place}"));
         let properties = [Property::SessionExpiryInterval(at_connect)];
         let connect = Connect {
-            properties: &properties,
+            properties: PropertyList::new(&properties),
             ..kept(world, &name)
         };
         let mut client = world.connect(&connect)?;

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use umqtt::{ClientError, Connect, Event, Property, Publish, PublishError, Qos};
+use umqtt::{ClientError, Connect, Event, Property, PropertyList, Publish, PublishError, Qos};
 
 use crate::World;
 use crate::peer::{Failed, Outcome, expect};
@@ -83,7 +83,7 @@ pub fn a_message_that_has_expired_does_not_come(world: &mut World<'_>) -> Outcom
     let (name, topic) = (world.name("away"), world.topic("expiring"));
     let connect = Connect {
         clean_session: false,
-        properties: &[Property::SessionExpiryInterval(60)],
+        properties: PropertyList::new(&[Property::SessionExpiryInterval(60)]),
         ..world.as_client(&name)
     };
     let mut client = world.connect(&connect)?;
@@ -134,7 +134,7 @@ pub fn a_topic_alias_stands_for_its_topic(world: &mut World<'_>) -> Outcome {
 pub fn the_receive_maximum_of_either_side_is_kept(world: &mut World<'_>) -> Outcome {
     let (name, topic) = (world.name("slow"), world.topic("window"));
     let mut slow = world.connect(&Connect {
-        properties: &[Property::ReceiveMaximum(2)],
+        properties: PropertyList::new(&[Property::ReceiveMaximum(2)]),
         ..world.as_client(&name)
     })?;
     slow.subscribe(&topic, Qos::ExactlyOnce)?;
@@ -170,7 +170,7 @@ pub fn the_receive_maximum_of_either_side_is_kept(world: &mut World<'_>) -> Outc
 pub fn a_message_larger_than_the_client_takes_does_not_come(world: &mut World<'_>) -> Outcome {
     let (name, topic) = (world.name("small"), world.topic("large"));
     let mut client = world.connect(&Connect {
-        properties: &[Property::MaximumPacketSize(100)],
+        properties: PropertyList::new(&[Property::MaximumPacketSize(100)]),
         ..world.as_client(&name)
     })?;
     client.subscribe(&topic, Qos::AtLeastOnce)?;

@@ -1,6 +1,6 @@
 //! The last message of a client.
 
-use umqtt::{Connect, Property, Publish, Qos, ReasonCode};
+use umqtt::{Connect, Property, PropertyList, Publish, Qos, ReasonCode};
 
 use crate::World;
 use crate::peer::{Outcome, Peer, expect};
@@ -89,7 +89,7 @@ pub fn a_will_waits_for_its_delay_and_not_if_the_client_comes_back(
         world.connect(&Connect {
             will: Some(will),
             clean_session: false,
-            properties: &[Property::SessionExpiryInterval(60)],
+            properties: PropertyList::new(&[Property::SessionExpiryInterval(60)]),
             ..world.as_client(&client_id)
         })
     };

@@ -3,7 +3,9 @@
 use core::fmt::Write;
 
 use heapless::String;
-use umqtt::{Instant, PacketIdentifier, Property, Publish, PublishError, Qos, ReasonCode};
+use umqtt::{
+    Instant, PacketIdentifier, Property, PropertyList, Publish, PublishError, Qos, ReasonCode,
+};
 
 use super::turn::Turn;
 use super::{DIAGNOSTICS_MS, Device, End, IN_FLIGHT};
@@ -54,7 +56,7 @@ impl Device<'_> {
             };
             let correlation = correlation.as_deref().map(Property::CorrelationData);
             let message = Publish {
-                properties: correlation.as_slice(),
+                properties: PropertyList::new(correlation.as_slice()),
                 ..Publish::new(&name, payload.as_bytes())
             };
             self.publish(&message, LogLevel::Info)?;

@@ -9,7 +9,10 @@ pub mod session;
 pub mod snapshot;
 
 use arbitrary::Arbitrary;
-use umqtt::{Connect, Error, Event, Instant, Oversize, Property, Publish, Qos, Session, Version};
+use umqtt::{
+    Connect, Error, Event, Instant, Oversize, Property, PropertyList, Publish, Qos, Session,
+    Version,
+};
 
 /// How a session is connected.
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -48,7 +51,10 @@ impl Opening {
                 Large::Refuse => Oversize::Refuse,
                 Large::Stream => Oversize::Stream,
             },
-            properties: if self.authenticates { &method } else { &[] },
+            properties: PropertyList::new(match self.authenticates {
+                true => &method,
+                false => &[],
+            }),
             ..Connect::new("fuzz")
         };
         session.connect(&connect, now).expect("there is room");

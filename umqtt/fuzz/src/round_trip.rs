@@ -4,7 +4,7 @@
 use crate::{Large, Opening, drive, qos};
 use arbitrary::Arbitrary;
 use mqttbytes::v4;
-use umqtt::{Event, Instant, Property, Publish, PublishError, Qos, Session};
+use umqtt::{Event, Instant, Property, PropertyList, Publish, PublishError, Qos, Session};
 
 /// What is played.
 #[derive(Arbitrary, Debug)]
@@ -49,7 +49,7 @@ pub fn run(input: &Input<'_>) {
         input.properties.iter().map(|&named| named.into()).collect();
     let message = Publish {
         retain: input.retain,
-        properties: &properties,
+        properties: PropertyList::new(&properties),
         ..Publish::new(input.topic, input.payload).qos(qos(input.qos))
     };
     let (mut receive, mut send) = ([0; ROOM], [0; ROOM]);
@@ -114,7 +114,10 @@ fn hear(input: &Input<'_>, message: &Publish<'_>, packet: &[u8]) {
                 (got.qos, got.retain, got.dup),
                 (message.qos, message.retain, false)
             );
-            let expected = if input.is_5 { message.properties } else { &[] };
+            let expected: &[Property<'_>] = match input.is_5 {
+                true => message.properties.as_slice(),
+                false => &[],
+            };
             assert!(got.properties.iter().eq(expected.iter().copied()));
         },
     );

@@ -3,7 +3,9 @@
 
 use crate::{Opening, check_stream, drive, qos};
 use arbitrary::Arbitrary;
-use umqtt::{Instant, PacketIdentifier, Property, Publish, ReasonCode, Session, Subscription};
+use umqtt::{
+    Instant, PacketIdentifier, Property, PropertyList, Publish, ReasonCode, Session, Subscription,
+};
 
 #[derive(Arbitrary, Debug)]
 enum Operation<'a> {
@@ -98,7 +100,7 @@ pub fn run(input: &Input<'_>) {
                 let properties = alias.as_slice();
                 let message = Publish {
                     retain,
-                    properties,
+                    properties: PropertyList::new(properties),
                     ..Publish::new(topic, payload)
                 };
                 let _ = session.publish(&message.qos(qos(bits)));

@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     fn decode_3(first: u8, body: &[u8]) -> Result<Ack, ProtocolError> {
-        decode(first, body, Version::V3_1_1, &mut Told::nothing())
+        decode(first, body, Version::V3_1_1, &mut Told::new())
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use core::fmt;
 
-use super::properties::{Carrier, Property};
+#[cfg(doc)]
+use super::properties::Property;
+use super::properties::{Carrier, PropertyList, Told};
 use super::publish::Publish;
 use super::{MAX_REMAINING, Version, Writer, first, packet_length};
 use crate::error::ConnectError;
@@ -35,7 +37,7 @@ pub struct Connect<'a> {
     ///
     /// Without [`Property::ReceiveMaximum`] the session gives the number of QoS 2 messages that the
     /// send buffer can remember at most; [`Property::TopicAliasMaximum`] it knows by itself.
-    pub properties: &'a [Property<'a>],
+    pub properties: PropertyList<'a>,
     /// What becomes of a message that is larger than the receive buffer.
     pub oversize: Oversize,
     /// Milliseconds to wait for CONNACK.
@@ -55,7 +57,7 @@ impl<'a> Connect<'a> {
             keep_alive: 60,
             will: None,
             credentials: None,
-            properties: &[],
+            properties: PropertyList::NONE,
             oversize: Oversize::Discard,
             connack_timeout: 5_000,
             ping_timeout: 10_000,
@@ -64,13 +66,18 @@ impl<'a> Connect<'a> {
 
     /// Writes the packet at the start of `buffer` and returns its length. The properties that are
     /// `encoded` go with those the caller gave.
-    pub(crate) fn encode(&self, encoded: &[u8], buffer: &mut [u8]) -> Result<usize, ConnectError> {
+    pub(crate) fn encode(
+        &self,
+        encoded: &[u8],
+        told: &mut Told,
+        buffer: &mut [u8],
+    ) -> Result<usize, ConnectError> {
         // Once to be counted, and once behind its right length.
         let mut remaining = 0;
         for _ in 0..2 {
             let mut writer = Writer::packet(buffer, first::CONNECT, remaining);
             let start = writer.length();
-            self.write(encoded, &mut writer)
+            self.write(encoded, told, &mut writer)
                 .ok_or(ConnectError::InvalidProperty)?;
             remaining = writer.length() - start;
         }
@@ -83,7 +90,7 @@ impl<'a> Connect<'a> {
 
     /// Writes all that is behind the fixed header.
     /// `None` if it may not carry its properties.
-    fn write(&self, encoded: &[u8], writer: &mut Writer<'_>) -> Option<()> {
+    fn write(&self, encoded: &[u8], told: &mut Told, writer: &mut Writer<'_>) -> Option<()> {
         let is_5 = self.version.is_5();
         let mut flags = (self.clean_session as u8) << 1;
         if let Some(will) = &self.will {
@@ -97,12 +104,13 @@ impl<'a> Connect<'a> {
         writer.u8(flags);
         writer.u16(self.keep_alive);
         if is_5 {
-            writer.properties(self.properties, encoded, Carrier::CONNECT)?;
+            self.properties
+                .write(encoded, Carrier::CONNECT, writer, told)?;
         }
         writer.field(self.client_id.as_bytes());
         if let Some(will) = &self.will {
             if is_5 {
-                writer.properties(will.properties, &[], Carrier::WILL)?;
+                will.properties.write(&[], Carrier::WILL, writer, told)?;
             }
             writer.field(will.topic.as_bytes());
             writer.field(will.payload);
@@ -170,7 +178,8 @@ mod tests {
         let long = [b'x'; 65_536];
         let long = core::str::from_utf8(&long).unwrap();
         let mut buffer = [0; 70_000];
-        let mut encode = |client_id| Connect::new(client_id).encode(&[], &mut buffer);
+        let mut encode =
+            |client_id| Connect::new(client_id).encode(&[], &mut Told::new(), &mut buffer);
         assert_eq!(encode(long), Err(ConnectError::TooLarge));
         let length = 65_551 + Version::DEFAULT.is_5() as usize;
         assert_eq!(encode(&long[..65_535]), Ok(length));

@@ -378,22 +378,6 @@ impl<'a> Writer<'a> {
         self.u16(bytes.len() as u16);
         self.bytes(bytes);
     }
-
-    /// Properties, with their length before them (MQTT 5, section 2.2.2): these, and those that are
-    /// encoded already. `None` if such a packet may not carry them.
-    pub fn properties(
-        &mut self,
-        properties: &[properties::Property<'_>],
-        encoded: &[u8],
-        carrier: properties::Carrier,
-    ) -> Option<()> {
-        let mut count = Writer::new(&mut []);
-        properties::write(&mut count, properties, carrier)?;
-        self.varint(count.length() + encoded.len());
-        properties::write(self, properties, carrier)?;
-        self.bytes(encoded);
-        Some(())
-    }
 }
 
 /// The two bytes at this place, as a number; 0 where there are none.

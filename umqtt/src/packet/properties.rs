@@ -6,8 +6,8 @@ mod wire;
 use super::Qos;
 
 pub(crate) use table::{Carrier, id};
-pub use wire::Properties;
-pub(crate) use wire::{Told, check, write};
+pub use wire::{Properties, PropertyList};
+pub(crate) use wire::{Told, check};
 
 use wire::Raw;
 
@@ -156,30 +156,31 @@ impl<'a> Property<'a> {
         let number = raw.number;
         let is_on = number > 0;
         let text = |bytes| core::str::from_utf8(bytes).unwrap_or_default();
+        let first = text(raw.bytes);
         Some(match raw.identifier {
             id::PAYLOAD_FORMAT_INDICATOR => PayloadFormatIndicator(is_on),
             id::MESSAGE_EXPIRY_INTERVAL => MessageExpiryInterval(number),
-            id::CONTENT_TYPE => ContentType(text(raw.bytes)),
-            id::RESPONSE_TOPIC => ResponseTopic(text(raw.bytes)),
+            id::CONTENT_TYPE => ContentType(first),
+            id::RESPONSE_TOPIC => ResponseTopic(first),
             id::CORRELATION_DATA => CorrelationData(raw.bytes),
             id::SUBSCRIPTION_IDENTIFIER => SubscriptionIdentifier(number),
             id::SESSION_EXPIRY_INTERVAL => SessionExpiryInterval(number),
-            id::ASSIGNED_CLIENT_IDENTIFIER => AssignedClientIdentifier(text(raw.bytes)),
+            id::ASSIGNED_CLIENT_IDENTIFIER => AssignedClientIdentifier(first),
             id::SERVER_KEEP_ALIVE => ServerKeepAlive(number as u16),
-            id::AUTHENTICATION_METHOD => AuthenticationMethod(text(raw.bytes)),
+            id::AUTHENTICATION_METHOD => AuthenticationMethod(first),
             id::AUTHENTICATION_DATA => AuthenticationData(raw.bytes),
             id::REQUEST_PROBLEM_INFORMATION => RequestProblemInformation(is_on),
             id::WILL_DELAY_INTERVAL => WillDelayInterval(number),
             id::REQUEST_RESPONSE_INFORMATION => RequestResponseInformation(is_on),
-            id::RESPONSE_INFORMATION => ResponseInformation(text(raw.bytes)),
-            id::SERVER_REFERENCE => ServerReference(text(raw.bytes)),
-            id::REASON_STRING => ReasonString(text(raw.bytes)),
+            id::RESPONSE_INFORMATION => ResponseInformation(first),
+            id::SERVER_REFERENCE => ServerReference(first),
+            id::REASON_STRING => ReasonString(first),
             id::RECEIVE_MAXIMUM => ReceiveMaximum(number as u16),
             id::TOPIC_ALIAS_MAXIMUM => TopicAliasMaximum(number as u16),
             id::TOPIC_ALIAS => TopicAlias(number as u16),
             id::MAXIMUM_QOS => MaximumQos(Qos::from_bits(number as u8)?),
             id::RETAIN_AVAILABLE => RetainAvailable(is_on),
-            id::USER_PROPERTY => UserProperty(text(raw.bytes), text(raw.value)),
+            id::USER_PROPERTY => UserProperty(first, text(raw.value)),
             id::MAXIMUM_PACKET_SIZE => MaximumPacketSize(number),
             id::WILDCARD_SUBSCRIPTION => WildcardSubscriptionAvailable(is_on),
             id::SUBSCRIPTION_IDENTIFIERS => SubscriptionIdentifierAvailable(is_on),

@@ -42,11 +42,47 @@ impl Carrier {
 pub(crate) struct Told;
 
 impl Told {
-    pub const fn nothing() -> Self {
+    pub const fn new() -> Self {
         Told
     }
 }
 
-pub(crate) fn write(_: &mut super::Writer<'_>, _: &[Property<'_>], _: Carrier) -> Option<()> {
-    Some(())
+/// Properties to be sent. This build is without the feature `v5`: none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PropertyList<'a>(PhantomData<&'a ()>);
+
+impl<'a> PropertyList<'a> {
+    /// No properties.
+    pub const NONE: PropertyList<'static> = PropertyList(PhantomData);
+
+    /// These properties: none.
+    pub const fn new(_: &'a [Property<'a>]) -> Self {
+        PropertyList::NONE
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        true
+    }
+
+    /// No property at all.
+    pub const fn as_slice(&self) -> &'a [Property<'a>] {
+        &[]
+    }
+
+    pub(crate) fn write(
+        &self,
+        _: &[u8],
+        _: Carrier,
+        _: &mut super::Writer<'_>,
+        _: &mut Told,
+    ) -> Option<()> {
+        Some(())
+    }
+}
+
+impl<'a> From<&'a [Property<'a>]> for PropertyList<'a> {
+    fn from(list: &'a [Property<'a>]) -> Self {
+        PropertyList::new(list)
+    }
 }

@@ -1,6 +1,6 @@
 //! PUBLISH (section 3.3).
 
-use super::properties::{Carrier, Properties, Property};
+use super::properties::{Carrier, Properties, Property, PropertyList, Told};
 use super::{PacketIdentifier, Qos, Version, Writer, first};
 use crate::topic::TopicName;
 
@@ -20,7 +20,7 @@ pub struct Publish<'a> {
     ///
     /// [`Property::TopicAlias`] is for QoS 0 alone: a message of QoS 1 or 2 may have to be sent again
     /// over another connection, where the alias means nothing.
-    pub properties: &'a [Property<'a>],
+    pub properties: PropertyList<'a>,
 }
 
 impl<'a> Publish<'a> {
@@ -31,7 +31,7 @@ impl<'a> Publish<'a> {
             payload,
             qos: Qos::AtMostOnce,
             retain: false,
-            properties: &[],
+            properties: PropertyList::NONE,
         }
     }
 
@@ -53,19 +53,23 @@ impl<'a> Publish<'a> {
     /// The same message with these properties; MQTT 3.1.1 leaves them out.
     #[must_use]
     pub const fn properties(self, properties: &'a [Property<'a>]) -> Self {
-        Publish { properties, ..self }
+        Publish {
+            properties: PropertyList::new(properties),
+            ..self
+        }
     }
 
     pub(crate) fn first(&self) -> u8 {
         first::PUBLISH | (self.qos as u8) << 1 | self.retain as u8
     }
 
-    /// Bytes of the properties on the wire, with their length; `None` if a message may not carry
-    /// them.
-    pub(crate) fn content(&self, version: Version) -> Option<usize> {
+    /// Bytes of the properties on the wire, with their length, and what they tell; `None` if a message
+    /// may not carry them.
+    pub(crate) fn content(&self, version: Version, told: &mut Told) -> Option<usize> {
         let mut count = Writer::new(&mut []);
         if version.is_5() {
-            count.properties(self.properties, &[], Carrier::PUBLISH)?;
+            self.properties
+                .write(&[], Carrier::PUBLISH, &mut count, told)?;
         }
         Some(count.length())
     }
@@ -84,6 +88,7 @@ impl<'a> Publish<'a> {
         mut writer: Writer<'_>,
         identifier: Option<PacketIdentifier>,
         version: Version,
+        told: &mut Told,
     ) {
         writer.field(self.topic.as_bytes());
         if let Some(identifier) = identifier {
@@ -91,7 +96,9 @@ impl<'a> Publish<'a> {
         }
         if version.is_5() {
             // They were checked when they were counted.
-            let _ = writer.properties(self.properties, &[], Carrier::PUBLISH);
+            let _ = self
+                .properties
+                .write(&[], Carrier::PUBLISH, &mut writer, told);
         }
         writer.bytes(self.payload);
     }

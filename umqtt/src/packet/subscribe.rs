@@ -1,6 +1,6 @@
 //! SUBSCRIBE and UNSUBSCRIBE (sections 3.8 and 3.10), and the codes of their answers.
 
-use super::properties::{Carrier, Properties, Property};
+use super::properties::{Carrier, Properties, PropertyList, Told};
 use super::reason::ReasonCode;
 use super::{PacketIdentifier, Qos, Version, Writer};
 use crate::error::SubscribeError;
@@ -68,29 +68,29 @@ impl<'a> Subscription<'a> {
 pub(crate) struct Head<'p> {
     pub version: Version,
     /// MQTT 3.1.1 leaves them out.
-    pub properties: &'p [Property<'p>],
+    pub properties: PropertyList<'p>,
     pub carrier: Carrier,
 }
 
 impl Head<'_> {
     /// Bytes behind the fixed header, with filters of this length.
-    pub fn remaining(&self, filters: usize) -> Result<usize, SubscribeError> {
+    pub fn remaining(&self, filters: usize, told: &mut Told) -> Result<usize, SubscribeError> {
         let mut count = Writer::new(&mut []);
-        self.write_properties(&mut count)
+        self.write_properties(&mut count, told)
             .ok_or(SubscribeError::InvalidProperty)?;
         Ok((2 + count.length()).saturating_add(filters))
     }
 
-    pub fn write(&self, writer: &mut Writer<'_>, identifier: PacketIdentifier) {
+    pub fn write(&self, writer: &mut Writer<'_>, identifier: PacketIdentifier, told: &mut Told) {
         writer.u16(identifier.value());
         // They were checked when they were counted.
-        let _ = self.write_properties(writer);
+        let _ = self.write_properties(writer, told);
     }
 
     /// `None` if such a packet may not carry them.
-    fn write_properties(&self, writer: &mut Writer<'_>) -> Option<()> {
+    fn write_properties(&self, writer: &mut Writer<'_>, told: &mut Told) -> Option<()> {
         match self.version.is_5() {
-            true => writer.properties(self.properties, &[], self.carrier),
+            true => self.properties.write(&[], self.carrier, writer, told),
             false => Some(()),
         }
     }

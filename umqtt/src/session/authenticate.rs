@@ -2,7 +2,7 @@
 
 use super::{Session, State};
 use crate::error::QueueError;
-use crate::packet::properties::{Carrier, Property};
+use crate::packet::properties::{Carrier, Property, PropertyList, Told};
 use crate::packet::reason::ReasonCode;
 use crate::packet::{ProtocolError, Writer, first, packet_length};
 
@@ -34,7 +34,8 @@ impl Session<'_> {
             return Err(QueueError::Invalid);
         }
         let mut count = Writer::new(&mut []);
-        let written = count.properties(properties, &[], Carrier::AUTH);
+        let list = PropertyList::new(properties);
+        let written = list.write(&[], Carrier::AUTH, &mut count, &mut Told::new());
         written.ok_or(QueueError::Invalid)?;
         let remaining = 1 + count.length();
         let mut writer = if connecting {
@@ -45,7 +46,7 @@ impl Session<'_> {
         };
         writer.u8(reason.0);
         // They were checked when they were counted.
-        let _ = writer.properties(properties, &[], Carrier::AUTH);
+        let _ = list.write(&[], Carrier::AUTH, &mut writer, &mut Told::new());
         Ok(())
     }
 

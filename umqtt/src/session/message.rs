@@ -101,7 +101,7 @@ impl Session<'_> {
         let named = match self.version.is_5() {
             #[cfg(feature = "v5")]
             true => {
-                let told = &mut self.v5.told;
+                let told = &mut self.told;
                 told.forget(id::TOPIC_ALIAS);
                 let block = here.get(properties..payload).unwrap_or_default();
                 properties::check(block, Carrier::MESSAGE, told)?;

@@ -18,7 +18,7 @@ use crate::inbox::Inbox;
 use crate::keep_alive::KeepAlive;
 use crate::outbox::Outbox;
 use crate::packet::connect::{Connect, Oversize};
-use crate::packet::properties::{Carrier, Property};
+use crate::packet::properties::{Carrier, Property, PropertyList, Told};
 use crate::packet::publish::{Publish, is_topic_name};
 use crate::packet::reason::ReasonCode;
 use crate::packet::subscribe::{Head, Subscription};
@@ -73,6 +73,9 @@ pub struct Session<'b> {
     owed: Option<Owed>,
     incoming: Incoming,
     last: Last,
+    /// What the server takes, from its CONNACK (MQTT 5, section 3.2.2.3), and what the last packet with
+    /// properties told.
+    told: Told,
     #[cfg(feature = "v5")]
     v5: v5::V5<'b>,
 }
@@ -122,6 +125,7 @@ impl<'b> Session<'b> {
             owed: None,
             incoming: Incoming::Nothing,
             last: Last::NOTHING,
+            told: Told::new(),
             #[cfg(feature = "v5")]
             v5: v5::V5::new(&mut [], 0),
         }
@@ -156,11 +160,11 @@ impl<'b> Session<'b> {
         if connect.version.is_5() {
             self.hello = self.connect_5(connect)?;
         } else {
-            self.hello = connect.encode(&[], self.inbox.scratch())?;
+            self.hello = connect.encode(&[], &mut self.told, self.inbox.scratch())?;
         }
         #[cfg(not(feature = "v5"))]
         {
-            self.hello = connect.encode(&[], self.inbox.scratch())?;
+            self.hello = connect.encode(&[], &mut self.told, self.inbox.scratch())?;
         }
         self.clean = connect.clean_session;
         if self.clean || self.version != connect.version {
@@ -306,21 +310,21 @@ impl<'b> Session<'b> {
         self.outbox.reserve(remaining, identified)?;
         let identifier = identified.then(|| self.outbox.identify(first));
         let writer = self.outbox.push(first, remaining);
-        message.write(writer, identifier, version);
+        message.write(writer, identifier, version, &mut self.told);
         self.announce(alias);
         Ok(identifier)
     }
 
     /// Bytes of the message's properties, and its alias, if this is a message that may be sent.
-    fn check_publish(&self, message: &Publish<'_>) -> Result<(usize, u16), PublishError> {
+    fn check_publish(&mut self, message: &Publish<'_>) -> Result<(usize, u16), PublishError> {
         let content = message
-            .content(self.version)
+            .content(self.version, &mut self.told)
             .ok_or(PublishError::InvalidProperty)?;
         let alias = match self.version.is_5() {
             #[cfg(feature = "v5")]
             true => {
-                self.v5.check(message)?;
-                self.v5.check_alias(message)?
+                self.told.check(message)?;
+                self.check_alias(message)?
             }
             _ => 0,
         };
@@ -346,7 +350,7 @@ impl<'b> Session<'b> {
         &mut self,
         subscriptions: &[Subscription<'_>],
     ) -> Result<PacketIdentifier, SubscribeError> {
-        self.subscribe_with(subscriptions, &[])
+        self.request_subscription(subscriptions, PropertyList::NONE)
     }
 
     /// As [`subscribe`](Self::subscribe) with properties; MQTT 3.1.1 leaves them out.
@@ -355,29 +359,37 @@ impl<'b> Session<'b> {
         subscriptions: &[Subscription<'_>],
         properties: &[Property<'_>],
     ) -> Result<PacketIdentifier, SubscribeError> {
+        self.request_subscription(subscriptions, PropertyList::new(properties))
+    }
+
+    fn request_subscription(
+        &mut self,
+        subscriptions: &[Subscription<'_>],
+        properties: PropertyList<'_>,
+    ) -> Result<PacketIdentifier, SubscribeError> {
         let version = self.version;
         let mut length = 0_usize;
         for each in subscriptions {
             check_filter(each.filter)?;
             #[cfg(feature = "v5")]
             if version.is_5() {
-                self.v5.check_filter(each)?;
+                self.told.check_filter(each)?;
             }
             length = length.saturating_add(each.length());
-        }
-        #[cfg(feature = "v5")]
-        if version.is_5() {
-            self.v5.check_properties(properties)?;
         }
         let head = Head {
             version,
             properties,
             carrier: Carrier::SUBSCRIBE,
         };
-        let remaining = head.remaining(length)?;
+        let remaining = head.remaining(length, &mut self.told)?;
+        #[cfg(feature = "v5")]
+        if version.is_5() {
+            self.told.check_identifier()?;
+        }
         let identifier = self.request(first::SUBSCRIBE, remaining, length == 0)?;
         let mut writer = self.outbox.push(first::SUBSCRIBE, remaining);
-        head.write(&mut writer, identifier);
+        head.write(&mut writer, identifier, &mut self.told);
         for each in subscriptions {
             each.write(&mut writer, version);
         }
@@ -386,7 +398,7 @@ impl<'b> Session<'b> {
 
     /// Queues an UNSUBSCRIBE; [`Event::Unsubscribed`] names its identifier.
     pub fn unsubscribe(&mut self, filters: &[&str]) -> Result<PacketIdentifier, SubscribeError> {
-        self.unsubscribe_with(filters, &[])
+        self.request_end(filters, PropertyList::NONE)
     }
 
     /// As [`unsubscribe`](Self::unsubscribe) with properties; MQTT 3.1.1 leaves them out.
@@ -394,6 +406,14 @@ impl<'b> Session<'b> {
         &mut self,
         filters: &[&str],
         properties: &[Property<'_>],
+    ) -> Result<PacketIdentifier, SubscribeError> {
+        self.request_end(filters, PropertyList::new(properties))
+    }
+
+    fn request_end(
+        &mut self,
+        filters: &[&str],
+        properties: PropertyList<'_>,
     ) -> Result<PacketIdentifier, SubscribeError> {
         let mut length = 0_usize;
         for filter in filters {
@@ -405,10 +425,10 @@ impl<'b> Session<'b> {
             properties,
             carrier: Carrier::UNSUBSCRIBE,
         };
-        let remaining = head.remaining(length)?;
+        let remaining = head.remaining(length, &mut self.told)?;
         let identifier = self.request(first::UNSUBSCRIBE, remaining, length == 0)?;
         let mut writer = self.outbox.push(first::UNSUBSCRIBE, remaining);
-        head.write(&mut writer, identifier);
+        head.write(&mut writer, identifier, &mut self.told);
         for filter in filters {
             writer.field(filter.as_bytes());
         }

@@ -6,8 +6,6 @@ use super::{Owed, Session, State, Step};
 use crate::error::Error;
 use crate::keep_alive::Due;
 use crate::outbox::Answered;
-#[cfg(not(feature = "v5"))]
-use crate::packet::properties::Told;
 use crate::packet::reason::ReasonCode;
 use crate::packet::{FixedHeader, PacketIdentifier, ProtocolError, Version, ack, first};
 use crate::time::Instant;
@@ -133,11 +131,7 @@ impl Session<'_> {
             return Ok(Progress::Incomplete);
         };
         let version = self.version;
-        #[cfg(feature = "v5")]
-        let told = &mut self.v5.told;
-        #[cfg(not(feature = "v5"))]
-        let told = &mut Told::nothing();
-        let ack = ack::decode(header.first, body, version, told)?;
+        let ack = ack::decode(header.first, body, version, &mut self.told)?;
         let codes_at = self.inbox.position() + length - ack.codes;
         self.last.reason = ack.reason;
         self.last.identifier = ack.identifier;

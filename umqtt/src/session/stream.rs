@@ -34,7 +34,7 @@ impl Session<'_> {
         let (writer, identifier) =
             self.outbox
                 .push_stream(message.first(), remaining, length, message.qos)?;
-        message.write(writer, identifier, version);
+        message.write(writer, identifier, version, &mut self.told);
         self.announce(alias);
         Ok(identifier)
     }

@@ -5,7 +5,7 @@ use super::event::Part;
 use super::{Session, State};
 use crate::error::{ConnectError, Error, PublishError, QueueError, SubscribeError};
 use crate::packet::connect::Connect;
-use crate::packet::properties::{Carrier, Properties, Property, Told, id};
+use crate::packet::properties::{Carrier, Properties, Property, PropertyList, Told, id};
 use crate::packet::publish::Publish;
 use crate::packet::reason::{LEAVING, ReasonCode, is_allowed};
 use crate::packet::subscribe::Subscription;
@@ -13,8 +13,6 @@ use crate::packet::{ProtocolError, Qos, Writer, first};
 use crate::topic::strip_share;
 
 pub(super) struct V5<'b> {
-    /// What the server takes, from its CONNACK (section 3.2.2.3), and the alias of its last message.
-    pub told: Told,
     /// Aliases the server has set.
     pub aliases: Aliases<'b>,
     /// Aliases this client has set, a bit each.
@@ -35,7 +33,6 @@ pub(super) struct V5<'b> {
 impl<'b> V5<'b> {
     pub fn new(memory: &'b mut [u8], maximum: u16) -> Self {
         V5 {
-            told: Told::nothing(),
             aliases: Aliases::new(memory, maximum),
             announced: 0,
             receiving: 0,
@@ -49,7 +46,6 @@ impl<'b> V5<'b> {
 
     /// A connection begins.
     fn clear(&mut self) {
-        self.told = Told::nothing();
         self.aliases.clear();
         self.announced = 0;
         self.receiving = 0;
@@ -72,32 +68,6 @@ impl<'b> V5<'b> {
         self.receiving = self.receiving.saturating_sub(1);
     }
 
-    /// The alias of a message that is published, if it is one the server takes; 0 for none.
-    pub fn check_alias(&self, message: &Publish<'_>) -> Result<u16, PublishError> {
-        let given = message
-            .properties
-            .iter()
-            .find_map(|property| match property {
-                Property::TopicAlias(alias) => Some(*alias),
-                _ => None,
-            });
-        let Some(alias) = given else {
-            return Ok(0);
-        };
-        let is_known = self.announced & alias_bit(alias) != 0;
-        let maximum = match self.told.number(id::TOPIC_ALIAS_MAXIMUM) {
-            Told::NOTHING => 0,
-            maximum => maximum.min(HIGHEST_ALIAS as u32) as u16,
-        };
-        let is_right = (1..=maximum).contains(&alias)
-            && message.qos == Qos::AtMostOnce
-            && (is_known || !message.topic.is_empty());
-        match is_right {
-            true => Ok(alias),
-            false => Err(PublishError::TopicAlias),
-        }
-    }
-
     /// The server will know this alias; 0 for none.
     pub fn announce(&mut self, alias: u16) {
         if alias > 0 {
@@ -117,15 +87,15 @@ fn alias_bit(alias: u16) -> u32 {
     }
 }
 
-impl V5<'_> {
+impl Told {
     /// Whether the server has said that it does without something.
     fn lacks(&self, identifier: u8) -> bool {
-        self.told.number(identifier) == 0
+        self.number(identifier) == 0
     }
 
     /// Whether the server takes such a message.
     pub fn check(&self, message: &Publish<'_>) -> Result<(), PublishError> {
-        if message.qos as u32 > self.told.number(id::MAXIMUM_QOS) {
+        if message.qos as u32 > self.number(id::MAXIMUM_QOS) {
             Err(PublishError::NotSupported(ReasonCode::QOS_NOT_SUPPORTED))
         } else if message.retain && self.lacks(id::RETAIN_AVAILABLE) {
             Err(PublishError::NotSupported(ReasonCode::RETAIN_NOT_SUPPORTED))
@@ -152,12 +122,9 @@ impl V5<'_> {
         Ok(())
     }
 
-    /// Whether the server takes these properties of a SUBSCRIBE.
-    pub fn check_properties(&self, properties: &[Property<'_>]) -> Result<(), SubscribeError> {
-        let has_identifier = properties
-            .iter()
-            .any(|property| matches!(property, Property::SubscriptionIdentifier(_)));
-        if has_identifier && self.lacks(id::SUBSCRIPTION_IDENTIFIERS) {
+    /// Whether the server takes the properties of a SUBSCRIBE, which are the last that were looked at.
+    pub fn check_identifier(&self) -> Result<(), SubscribeError> {
+        if self.has(id::SUBSCRIPTION_IDENTIFIER) && self.lacks(id::SUBSCRIPTION_IDENTIFIERS) {
             let reason = ReasonCode::SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED;
             return Err(SubscribeError::NotSupported(reason));
         }
@@ -172,21 +139,18 @@ impl Session<'_> {
     pub(super) fn connect_5(&mut self, connect: &Connect<'_>) -> Result<usize, ConnectError> {
         let v5 = &mut self.v5;
         v5.clear();
-        let (mut receive_maximum, mut expiry, mut has_data) = (None, None, false);
-        for property in connect.properties {
-            match *property {
-                Property::ReceiveMaximum(maximum) => receive_maximum = Some(maximum),
-                Property::SessionExpiryInterval(seconds) => expiry = Some(seconds),
-                Property::MaximumPacketSize(size) => v5.maximum_packet_size = size as usize,
-                Property::AuthenticationMethod(_) => v5.authenticates = true,
-                Property::AuthenticationData(_) => has_data = true,
-                Property::TopicAliasMaximum(_) => return Err(ConnectError::InvalidProperty),
-                _ => {}
-            }
-        }
-        if has_data && !v5.authenticates {
+        // That a program gives none, the compiler sees, and leaves out what follows from them.
+        let told = &mut Told::new();
+        let counted = connect.properties.count(Carrier::CONNECT, told);
+        let has_data = told.has(id::AUTHENTICATION_DATA);
+        v5.authenticates = told.has(id::AUTHENTICATION_METHOD);
+        if counted.is_none()
+            || has_data && !v5.authenticates
+            || told.number(id::TOPIC_ALIAS_MAXIMUM) != Told::NOTHING
+        {
             return Err(ConnectError::InvalidProperty);
         }
+        v5.maximum_packet_size = told.number(id::MAXIMUM_PACKET_SIZE) as usize;
         let mut own = [0; 11];
         let mut writer = Writer::new(&mut own);
         let aliases = v5.aliases.maximum();
@@ -194,26 +158,54 @@ impl Session<'_> {
             writer.u8(id::TOPIC_ALIAS_MAXIMUM);
             writer.u16(aliases);
         }
-        v5.receive_maximum = receive_maximum.unwrap_or_else(|| {
-            let remembered = self.outbox.remembers().clamp(1, u16::MAX as usize) as u16;
-            writer.u8(id::RECEIVE_MAXIMUM);
-            writer.u16(remembered);
-            remembered
-        });
-        let lasts = !connect.clean_session;
-        if lasts && expiry.is_none() {
+        v5.receive_maximum = match told.number(id::RECEIVE_MAXIMUM) {
+            Told::NOTHING => {
+                let remembered = self.outbox.remembers().clamp(1, u16::MAX as usize) as u16;
+                writer.u8(id::RECEIVE_MAXIMUM);
+                writer.u16(remembered);
+                remembered
+            }
+            given => given as u16,
+        };
+        v5.outlives = !connect.clean_session;
+        if told.has(id::SESSION_EXPIRY_INTERVAL) {
+            v5.outlives = told.number(id::SESSION_EXPIRY_INTERVAL) > 0;
+        } else if v5.outlives {
             writer.u8(id::SESSION_EXPIRY_INTERVAL);
             writer.bytes(&[0xff; 4]);
         }
-        v5.outlives = expiry.map_or(lasts, |seconds| seconds > 0);
         let length = writer.length();
         let own = own.get(..length).unwrap_or_default();
-        connect.encode(own, self.inbox.scratch())
+        let encoded = connect.encode(own, &mut self.told, self.inbox.scratch());
+        self.told.clear();
+        encoded
+    }
+
+    /// The alias of a message that is published, of which the properties were looked at last, if it is
+    /// one the server takes; 0 for none.
+    pub(super) fn check_alias(&mut self, message: &Publish<'_>) -> Result<u16, PublishError> {
+        let told = &self.told;
+        if !told.has(id::TOPIC_ALIAS) {
+            return Ok(0);
+        }
+        let alias = told.number(id::TOPIC_ALIAS);
+        let maximum = match told.number(id::TOPIC_ALIAS_MAXIMUM) {
+            Told::NOTHING => 0,
+            maximum => maximum.min(HIGHEST_ALIAS as u32),
+        };
+        let is_known = self.v5.announced & alias_bit(alias as u16) != 0;
+        let is_right = (1..=maximum).contains(&alias)
+            && message.qos == Qos::AtMostOnce
+            && (is_known || !message.topic.is_empty());
+        match is_right {
+            true => Ok(alias as u16),
+            false => Err(PublishError::TopicAlias),
+        }
     }
 
     /// The server accepted the connection, and has told what it takes.
     pub(super) fn accepted(&mut self) -> Result<(), ProtocolError> {
-        let told = &self.v5.told;
+        let told = &self.told;
         let has_data = told.has(id::AUTHENTICATION_DATA);
         let has_method = told.has(id::AUTHENTICATION_METHOD);
         if has_method && !self.v5.authenticates || has_data && !has_method {
@@ -283,7 +275,8 @@ impl Session<'_> {
             return Err(QueueError::Invalid);
         }
         let mut count = Writer::new(&mut []);
-        let written = count.properties(properties, &[], Carrier::LEAVING);
+        let list = PropertyList::new(properties);
+        let written = list.write(&[], Carrier::LEAVING, &mut count, &mut self.told);
         written.ok_or(QueueError::Invalid)?;
         let remaining = match properties {
             [] => !is_plain as usize,
@@ -298,7 +291,7 @@ impl Session<'_> {
         let mut writer = self.outbox.push(first::DISCONNECT, remaining);
         writer.u8(reason.0);
         // They were checked when they were counted; none at all are left out.
-        let _ = writer.properties(properties, &[], Carrier::LEAVING);
+        let _ = list.write(&[], Carrier::LEAVING, &mut writer, &mut self.told);
         self.outbox.pass_barrier();
         self.state = State::Disconnecting;
         Ok(())

@@ -5,8 +5,8 @@ use std::io::Write as _;
 use umqtt::blocking::Client;
 use umqtt::std::{Clock, TcpTransport};
 use umqtt::{
-    Chunk, ClientError, Clock as _, Connect, Error, Event, Oversize, Property, Publish,
-    PublishError, Qos, ReasonCode, RetainHandling, Subscription, Version,
+    Chunk, ClientError, Clock as _, Connect, Error, Event, Oversize, Property, PropertyList,
+    Publish, PublishError, Qos, ReasonCode, RetainHandling, Subscription, Version,
 };
 
 use crate::broker::Mosquitto;
@@ -181,12 +181,12 @@ fn a_session_lives_as_long_as_it_was_told_to() {
         let mut client = client(256);
         let connect = Connect {
             clean_session: false,
-            properties: &given,
+            properties: PropertyList::new(&given),
             ..v5("kept")
         };
         let clean = Connect {
             clean_session: true,
-            properties: &[],
+            properties: PropertyList::NONE,
             ..connect.clone()
         };
         assert!(!client.connect(broker.transport(), &clean).unwrap());

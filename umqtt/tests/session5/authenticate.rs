@@ -1,6 +1,6 @@
 //! Enhanced authentication (section 4.12).
 
-use umqtt::{Connect, Error, Property, ProtocolError, QueueError, ReasonCode};
+use umqtt::{Connect, Error, Property, PropertyList, ProtocolError, QueueError, ReasonCode};
 
 use crate::pair::{Pair, Seen, clean, connack, farewell, field, packet};
 
@@ -8,7 +8,7 @@ const METHOD: Property<'static> = Property::AuthenticationMethod("M");
 
 fn authenticating() -> Connect<'static> {
     Connect {
-        properties: &[METHOD, Property::AuthenticationData(b"hello")],
+        properties: PropertyList::new(&[METHOD, Property::AuthenticationData(b"hello")]),
         ..clean()
     }
 }

@@ -2,8 +2,8 @@
 
 use mqttbytes::v5::{self, Packet};
 use umqtt::{
-    Connect, ConnectError, Credentials, Error, Property, ProtocolError, Publish, Qos, ReasonCode,
-    Version,
+    Connect, ConnectError, Credentials, Error, Property, PropertyList, ProtocolError, Publish, Qos,
+    ReasonCode, Version,
 };
 
 use crate::pair::{Pair, Seen, clean, connack, farewell, field, kept, packet};
@@ -42,7 +42,7 @@ fn a_connect_carries_its_fields_and_properties() {
             user_name: "ann",
             password: Some(b"s3cret"),
         }),
-        properties: &[
+        properties: PropertyList::new(&[
             Property::SessionExpiryInterval(7),
             Property::ReceiveMaximum(9),
             Property::MaximumPacketSize(256),
@@ -51,7 +51,7 @@ fn a_connect_carries_its_fields_and_properties() {
             Property::UserProperty("name", "value"),
             Property::AuthenticationMethod("SCRAM-SHA-1"),
             Property::AuthenticationData(b"first"),
-        ],
+        ]),
         ..clean()
     });
     assert_eq!((full.clean_session, full.keep_alive), (false, 65_535));
@@ -127,7 +127,7 @@ fn properties_that_a_connect_may_not_carry_are_refused() {
     ] {
         let mut pair = Pair::new(64, 64);
         let connect = Connect {
-            properties: &[bad],
+            properties: PropertyList::new(core::slice::from_ref(&bad)),
             ..clean()
         };
         let refused = pair.session.connect(&connect, pair.now);
@@ -137,7 +137,7 @@ fn properties_that_a_connect_may_not_carry_are_refused() {
     let twice = [Property::MaximumPacketSize(9); 2];
     let mut pair = Pair::new(64, 64);
     let connect = Connect {
-        properties: &twice,
+        properties: PropertyList::new(&twice),
         ..clean()
     };
     let refused = pair.session.connect(&connect, pair.now);

@@ -1,6 +1,8 @@
 //! DISCONNECT, of either side (sections 3.14 and 4.13).
 
-use umqtt::{Connect, Error, Property, Publish, Qos, QueueError, ReasonCode, Version};
+use umqtt::{
+    Connect, Error, Property, PropertyList, Publish, Qos, QueueError, ReasonCode, Version,
+};
 
 use crate::pair::{Pair, ack, clean, farewell, field, kept, packet, publish_bytes};
 
@@ -61,7 +63,7 @@ fn what_came_before_the_disconnect_is_heard_and_what_is_in_flight_is_kept() {
 #[test]
 fn a_client_leaves_with_a_reason_and_properties() {
     let connect = Connect {
-        properties: &[Property::SessionExpiryInterval(1)],
+        properties: PropertyList::new(&[Property::SessionExpiryInterval(1)]),
         ..clean()
     };
     let reason = ReasonCode::DISCONNECT_WITH_WILL_MESSAGE;

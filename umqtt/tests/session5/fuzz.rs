@@ -2,8 +2,8 @@
 //! promises of `Session`'s documentation hold after each step.
 
 use umqtt::{
-    Connect, Instant, Oversize, PacketIdentifier, Property, Publish, Qos, ReasonCode, Session,
-    Subscription, Version,
+    Connect, Instant, Oversize, PacketIdentifier, Property, PropertyList, Publish, Qos, ReasonCode,
+    Session, Subscription, Version,
 };
 
 use crate::pair::{ack, block, connack, field, packet};
@@ -196,8 +196,8 @@ impl Run<'_> {
             clean_session: random.below(4) == 0,
             oversize: [Oversize::Discard, Oversize::Refuse, Oversize::Stream][random.below(3)],
             properties: match random.below(2) {
-                0 => &method,
-                _ => &[],
+                0 => PropertyList::new(&method),
+                _ => PropertyList::NONE,
             },
             ..Connect::new("fuzz")
         };

@@ -1,7 +1,7 @@
 //! What no server may send, packet by packet and field by field (section 4.13). What cannot be read
 //! is answered by DISCONNECT 0x81, what can be read but may not be by 0x82.
 
-use umqtt::{Connect, Error, Property, ReasonCode};
+use umqtt::{Connect, Error, Property, PropertyList, ReasonCode};
 
 use crate::pair::{Pair, block, clean, farewell, field, packet, publish_bytes, varint};
 
@@ -95,7 +95,7 @@ impl Kind {
 /// A session at the point where this packet may come.
 fn expecting(kind: Kind) -> Pair {
     let connect = Connect {
-        properties: &[Property::AuthenticationMethod("M")],
+        properties: PropertyList::new(&[Property::AuthenticationMethod("M")]),
         ..clean()
     };
     let mut pair = Pair::new(1_024, 256);

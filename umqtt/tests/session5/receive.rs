@@ -1,6 +1,8 @@
 //! Messages from the server (sections 3.3 to 3.7 and 4.3).
 
-use umqtt::{Connect, Error, Property, ProtocolError, QueueError, ReasonCode, Session};
+use umqtt::{
+    Connect, Error, Property, PropertyList, ProtocolError, QueueError, ReasonCode, Session,
+};
 
 use crate::pair::{
     Pair, Seen, ack, ack_with, clean, farewell, field, kept, leak, packet, publish_bytes,
@@ -122,7 +124,7 @@ fn a_rejected_message_is_not_taken_for_delivered_by_the_next_connection() {
 #[test]
 fn more_messages_at_once_than_the_receive_maximum_end_the_connection() {
     let connect = Connect {
-        properties: &[Property::ReceiveMaximum(2)],
+        properties: PropertyList::new(&[Property::ReceiveMaximum(2)]),
         ..kept()
     };
     let mut pair = Pair::accepted(64, 128, &connect, &[]);
@@ -161,7 +163,7 @@ fn more_messages_at_once_than_the_receive_maximum_end_the_connection() {
 #[test]
 fn a_packet_above_the_maximum_packet_size_ends_the_connection() {
     let connect = Connect {
-        properties: &[Property::MaximumPacketSize(20)],
+        properties: PropertyList::new(&[Property::MaximumPacketSize(20)]),
         ..clean()
     };
     let sizes = [(14, true), (15, false), (1_000, false)];

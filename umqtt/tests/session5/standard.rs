@@ -1,8 +1,8 @@
 //! Statements of the standard that no chapter's tests show by the way.
 
 use umqtt::{
-    Connect, Credentials, Property, Publish, PublishError, Qos, QueueError, ReasonCode,
-    SubscribeError, Subscription,
+    Connect, Credentials, Property, PropertyList, Publish, PublishError, Qos, QueueError,
+    ReasonCode, SubscribeError, Subscription,
 };
 
 use crate::pair::{Pair, Seen, ack, clean, field, kept, packet, publish_bytes};
@@ -29,7 +29,7 @@ fn each_field_of_a_connect_is_there_with_its_flag_and_in_its_place() {
                     password,
                 }),
                 client_id: "ïd",
-                properties: &[Property::ReceiveMaximum(2)],
+                properties: PropertyList::new(&[Property::ReceiveMaximum(2)]),
                 ..clean()
             };
             let mut flags = 0x02;
@@ -213,7 +213,7 @@ fn what_was_sent_or_received_does_not_expire_in_its_dialogue() {
 fn no_packet_of_the_application_is_larger_than_the_server_takes() {
     const METHOD: Property<'static> = Property::AuthenticationMethod("M");
     let connect = Connect {
-        properties: &[METHOD],
+        properties: PropertyList::new(&[METHOD]),
         ..clean()
     };
     let mut pair = Pair::accepted(64, 128, &connect, &[0x27, 0, 0, 0, 20]);
@@ -302,7 +302,7 @@ fn a_session_the_server_does_not_have_or_is_not_to_keep_is_discarded_here_too() 
 #[test]
 fn while_an_authentication_goes_on_nothing_else_is_sent() {
     let connect = Connect {
-        properties: &[Property::AuthenticationMethod("M")],
+        properties: PropertyList::new(&[Property::AuthenticationMethod("M")]),
         ..clean()
     };
     let mut pair = Pair::new(64, 64);

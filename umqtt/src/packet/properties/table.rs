@@ -53,7 +53,16 @@ impl Form {
 
     /// Bytes of a number that has as many always.
     pub fn width(self) -> u8 {
-        self.0 & !Form::NOT_0
+        match self.fields() {
+            0 => self.0 & !Form::NOT_0,
+            _ => 0,
+        }
+    }
+
+    /// Fields that tell their length first.
+    pub fn fields(self) -> usize {
+        // Two bits for each form.
+        0b10_01_01_00_01_00_00_00 >> (2 * self.0.min(Form::NOT_0)) & 3
     }
 
     /// The least that a number may be.
