@@ -40,9 +40,15 @@ pub fn everything() -> Result<(), Failed> {
     stages.count("page", page::page)?;
     stages.run("portal", page::portal)?;
     stages.count("quick starts", || quick_starts::quick_starts(&[]))?;
-    stages.run("chaos", || chaos(1, 2))?;
-    stages.run("sim", || {
-        cargo("run --quiet --release --package monster-sim -- --seed 1 --hours 5000").run()
+    // The board mostly waits for its blows. What is counted or built meanwhile does not mind them; it must not
+    // build that board.
+    let chaos = || chaos(1, 2);
+    stages.beside("chaos", chaos, |stages| {
+        stages.run("sim", || {
+            cargo("run --quiet --release --package monster-sim -- --seed 1 --hours 5000").run()
+        })?;
+        stages.run("build of the release", build_release)?;
+        count(stages)
     })?;
     measure(&mut stages)?;
     stages.print();
@@ -85,7 +91,22 @@ fn build_for_scenarios() -> Result<(), Failed> {
 
 /// Figures that are gated: each command prints what it measured, and fails where it is not enough.
 pub fn figures() -> Result<(), Failed> {
-    measure(&mut Stages::new())
+    let mut stages = Stages::new();
+    build_release()?;
+    count(&mut stages)?;
+    measure(&mut stages)
+}
+
+/// What is measured on this computer.
+fn build_release() -> Result<(), Failed> {
+    cargo("build --release --package monster-desk").run()?;
+    cargo("build --release --package monster-scenarios --bins").run()
+}
+
+/// These are the same whatever else this computer does: erased sectors, bytes.
+fn count(stages: &mut Stages) -> Result<(), Failed> {
+    stages.run("wear", wear::wear)?;
+    stages.run("size", || size::size(size::Options::gate()))
 }
 
 /// Builds all the firmware that is measured: of two boards at a time, since the end of each build
@@ -102,9 +123,7 @@ fn build_boards() -> Result<(), Failed> {
 /// Nothing runs beside these: they measure time.
 fn measure(stages: &mut Stages) -> Result<(), Failed> {
     stages.run("builds of the boards", build_boards)?;
-    stages.run("wear", wear::wear)?;
     stages.run("latency", || {
-        cargo("build --release --package monster-desk").run()?;
         // On one processor: what a wake-up from one to another takes would hide the difference.
         let latency = "-c 0 cargo run --quiet --release --package monster-scenarios --bin latency";
         program("taskset").args(latency.split(' ')).run()
@@ -114,7 +133,6 @@ fn measure(stages: &mut Stages) -> Result<(), Failed> {
     })?;
     stages.run("virt", virt::figures)?;
     stages.run("esp32c3", || esp32c3::esp32c3(&esp32c3::Options::default()))?;
-    stages.run("size", || size::size(size::Options::gate()))?;
     stages.run("bench", || bench::bench(bench::Options::gate()))
 }
 
@@ -166,6 +184,24 @@ impl Stages {
         Ok(())
     }
 
+    /// One while the others run. It is waited for, whatever becomes of them.
+    fn beside(
+        &mut self,
+        name: &'static str,
+        stage: impl FnOnce() -> Result<(), Failed> + Send,
+        others: impl FnOnce(&mut Self) -> Result<(), Failed>,
+    ) -> Result<(), Failed> {
+        let started = Instant::now();
+        let (outcome, took) = thread::scope(|scope| {
+            let running = scope.spawn(|| (stage(), started.elapsed()));
+            let others = others(self);
+            let (outcome, took) = running.join().unwrap_or_else(|panic| resume_unwind(panic));
+            (outcome.and(others), took)
+        });
+        self.took.push((name, took));
+        outcome
+    }
+
     fn print(&self) {
         println!("\nSeconds of each stage:");
         for (name, took) in &self.took {
@@ -176,5 +212,41 @@ impl Stages {
             self.started.elapsed().as_secs(),
             self.passed
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fails() -> Result<(), Failed> {
+        Err(Failed::Advice("it failed".into()))
+    }
+
+    #[test]
+    fn if_one_of_two_stages_fails_both_do_and_both_are_waited_for() {
+        let mut stages = Stages::new();
+        let well = stages.beside("one", || Ok(()), |stages| stages.run("other", || Ok(())));
+        assert!(well.is_ok());
+        assert_eq!(stages.took.len(), 2);
+        let one = stages.beside("one", fails, |stages| stages.run("other", || Ok(())));
+        assert!(one.is_err());
+        let mut has_ended = false;
+        let slow = || {
+            thread::sleep(Duration::from_millis(20));
+            has_ended = true;
+            Ok(())
+        };
+        let other = stages.beside("one", slow, |stages| stages.run("other", fails));
+        assert!(other.is_err() && has_ended);
+    }
+
+    #[test]
+    fn the_tests_of_all_stages_count_and_a_failure_is_told() {
+        let mut stages = Stages::new();
+        assert!(stages.count("some", || Ok(3)).is_ok());
+        assert!(stages.count("more", || Ok(4)).is_ok());
+        assert!(stages.run("failing", fails).is_err());
+        assert_eq!((stages.passed, stages.took.len()), (7, 2));
     }
 }
