@@ -311,6 +311,20 @@ mod tests {
     }
 
     #[test]
+    fn a_signal_is_a_column_where_a_device_has_one() {
+        let now = Instant::now();
+        let mut picture = Picture::new(String::new());
+        let wired = |picture: &mut Picture, devices: &Devices| {
+            !lines(picture, devices, now)[2].contains("signal")
+        };
+        let mut devices = Devices::default();
+        devices.take("monster/a1/diag", b"{}", false, now);
+        assert!(wired(&mut picture, &devices));
+        devices.take("monster/a1/diag", br#"{"rssi":-61}"#, false, now);
+        assert!(!wired(&mut picture, &devices));
+    }
+
+    #[test]
     fn it_says_why_there_is_no_connection() {
         let mut picture = Picture::new("mqtt://nowhere:1883".to_owned());
         picture.link = Link::Down("connection refused".to_owned());

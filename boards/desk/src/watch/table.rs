@@ -19,6 +19,8 @@ const GOOD: Style = Style::new().fg(Color::Green);
 /// Columns between two.
 const SPACING: usize = 2;
 
+const SIGNAL: &str = "signal";
+
 struct Column {
     name: &'static str,
     alignment: Alignment,
@@ -70,7 +72,7 @@ const COLUMNS: [Column; 7] = [
             _ => unknown(),
         }
     }),
-    column("signal", Alignment::Right, |_, device, _| {
+    column(SIGNAL, Alignment::Right, |_, device, _| {
         let text = device.signal.map(|signal| format!("{signal} dBm"));
         text.map_or_else(unknown, Span::raw)
     }),
@@ -80,7 +82,7 @@ const COLUMNS: [Column; 7] = [
     }),
 ];
 /// Which of them are left out where there is no room for all, the first of them first.
-const LEAVE_OUT: [&str; 4] = ["signal", "last heard", "humidity", "temperature"];
+const LEAVE_OUT: [&str; 4] = [SIGNAL, "last heard", "humidity", "temperature"];
 
 /// The table, for this many columns of the terminal. What is not the truth of this moment is faint: what a device that is
 /// offline has said, and everything while the broker is not there to contradict it.
@@ -98,6 +100,9 @@ pub fn of(devices: &Devices, is_live: bool, now: Instant, width: u16) -> Table<'
             (index, cells.fold(column.name.len(), usize::max))
         })
         .collect();
+    // Where no board has WiFi it would say nothing.
+    let has_signal = devices.iter().any(|(_, device)| device.signal.is_some());
+    columns.retain(|(index, _)| has_signal || COLUMNS[*index].name != SIGNAL);
     for name in LEAVE_OUT {
         let needed: usize = columns.iter().map(|(_, width)| width + SPACING).sum();
         if needed <= usize::from(width) + SPACING {
