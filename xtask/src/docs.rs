@@ -75,21 +75,17 @@ fn difference(one: &str, other: &str) -> Option<String> {
     pairs.map(|(one, other)| format!("{:?}, and in English {:?}", other.content, one.content))
 }
 
-/// Targets of the links to files, outside of code. Links of rustdoc, which name items, are rustdoc's to check.
+/// Targets of the links to files, and of pictures, outside of code. Links of rustdoc, which name items, are rustdoc's to check.
 fn links(text: &str) -> Vec<&str> {
-    let after = |line: &'_ str| {
-        line.match_indices("](")
-            .map(|(at, _)| at + 2)
-            .collect::<Vec<_>>()
-    };
-    let lines = prose(text);
-    let targets = lines.flat_map(|line| {
-        let targets = after(line).into_iter();
-        targets.filter_map(move |from| line.get(from..)?.split(')').next())
-    });
+    let mut targets = Vec::new();
+    for line in prose(text) {
+        for (begin, end) in [("](", ')'), ("src=\"", '"')] {
+            let behind = line.split(begin).skip(1);
+            targets.extend(behind.filter_map(|rest| rest.split(end).next()));
+        }
+    }
+    targets.retain(|target| !target.contains("://") && !target.contains("::"));
     targets
-        .filter(|target| !target.contains("://") && !target.contains("::"))
-        .collect()
 }
 
 /// Why a link of this page leads nowhere, if it does.
@@ -161,8 +157,8 @@ mod tests {
 
     #[test]
     fn links_are_found_outside_of_code_and_those_that_lead_nowhere_too() {
-        let text = "[a](README.md) [b](https://x.y) [c](docs#no-such)\n```sh\n[d](gone.md)\n```\n[`E`](E::f)\n";
-        assert_eq!(links(text), ["README.md", "docs#no-such"]);
+        let text = "[a](README.md) [b](https://x.y) [c](docs#no-such)\n```sh\n[d](gone.md)\n```\n[`E`](E::f)\n<img src=\"p.png\">\n";
+        assert_eq!(links(text), ["README.md", "docs#no-such", "p.png"]);
         assert_eq!(is_dead("README.md", "README.md#the-parts").unwrap(), None);
         assert_eq!(is_dead("docs/store.md", "../boards/virt").unwrap(), None);
         for dead in ["gone.md", "README.md#gone", "#gone"] {

@@ -1,8 +1,8 @@
 // The pictures of the page in the documentation: `cargo xtask page --pictures`. The device in them is the
 // one that is none, since a real one would have to be on for an hour to have a chart.
 import { mkdirSync } from "node:fs";
-import { launch, login, open, until, view, visible } from "./browser.mjs";
-import { Mock } from "./mock.mjs";
+import { launch, login, open, press, until, view, visible } from "./browser.mjs";
+import { AIR, Mock } from "./mock.mjs";
 
 const FOLDER = new URL("../../../docs/pictures/", import.meta.url).pathname;
 const PICTURES = [
@@ -11,6 +11,8 @@ const PICTURES = [
   { name: "console-settings", look: { width: "phone", language: "en", theme: "light" }, size: [390, 844, 1.5], at: "settings" },
   { name: "console-log", look: { width: "phone", language: "en", theme: "dark" }, size: [390, 844, 1.5], at: "log" },
 ];
+// The set-up page, as a phone finds it on a blank board's access point.
+const SETUP = [{ name: "setup", language: "en", theme: "light" }, { name: "setup-zh", language: "zh", theme: "dark" }];
 
 mkdirSync(FOLDER, { recursive: true });
 const browser = await launch();
@@ -27,4 +29,15 @@ for (const { name, look, size: [width, height, deviceScaleFactor], at } of PICTU
   await page.done();
 }
 await mock.close();
+const blank = await Object.assign(new Mock(), { wifi: AIR, setUp: false, board: "esp32c3" }).listen();
+for (const { name, language, theme } of SETUP) {
+  const page = await open(browser, blank.url, { width: "phone", language, theme });
+  await page.setViewport({ width: 390, height: 844, deviceScaleFactor: 1.5, hasTouch: true, isMobile: true });
+  await visible(page, "#setup-form");
+  await press(page, `#nets input[value="=${AIR.networks[0].ssid}"]`);
+  await page.evaluate(() => { document.activeElement.blur(); scrollTo(0, 0); });
+  await page.screenshot({ path: `${FOLDER}${name}.webp`, type: "webp", quality: 82 });
+  await page.done();
+}
+await blank.close();
 await browser.close();
