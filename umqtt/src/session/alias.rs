@@ -12,17 +12,31 @@ pub(super) struct Aliases<'b> {
     maximum: u16,
     /// No message's properties went by unread.
     is_complete: bool,
+    /// [`take`](Aliases::take): a program that gives no memory is without it.
+    take: Option<Take>,
 }
+
+type Take = fn(&mut Aliases<'_>, u16, &[u8]) -> Result<Named, ProtocolError>;
 
 /// The length of a topic name that did not fit into its slot.
 const TOO_LONG: usize = u16::MAX as usize;
 
 impl<'b> Aliases<'b> {
+    pub fn none() -> Self {
+        Aliases {
+            memory: &mut [],
+            maximum: 0,
+            is_complete: true,
+            take: None,
+        }
+    }
+
     pub fn new(memory: &'b mut [u8], maximum: u16) -> Self {
         Aliases {
             memory,
             maximum,
-            is_complete: true,
+            take: Some(|aliases, alias, topic| aliases.take(alias, topic)),
+            ..Aliases::none()
         }
     }
 
@@ -34,11 +48,7 @@ impl<'b> Aliases<'b> {
     /// A connection begins.
     pub fn clear(&mut self) {
         self.is_complete = true;
-        for alias in 1..=self.maximum {
-            if let Some(slot) = self.slot_mut(alias) {
-                Writer::new(slot).u16(0);
-            }
-        }
+        self.memory.fill(0);
     }
 
     /// A message was thrown away that may have set an alias.
@@ -54,10 +64,16 @@ impl<'b> Aliases<'b> {
                 false => Ok(Named::Here),
             };
         }
-        let alias = alias as u16;
-        if alias == 0 || alias > self.maximum {
-            return Err(ProtocolError::TopicAlias);
+        match self.take {
+            Some(take) if (1..=self.maximum as u32).contains(&alias) => {
+                take(self, alias as u16, topic)
+            }
+            _ => Err(ProtocolError::TopicAlias),
         }
+    }
+
+    /// Remembers the topic name that has this alias from now on, or else looks for the one that has it.
+    fn take(&mut self, alias: u16, topic: &[u8]) -> Result<Named, ProtocolError> {
         if !topic.is_empty() {
             let is_topic = TopicName::from_bytes(topic).is_some();
             if let Some(slot) = self.slot_mut(alias).filter(|_| is_topic) {

@@ -32,6 +32,8 @@ pub(crate) use event::Step;
 pub use event::{Answer, Event};
 pub use snapshot::RestoreError;
 
+#[cfg(feature = "v5")]
+use alias::Aliases;
 use event::Last;
 use message::Incoming;
 
@@ -127,7 +129,7 @@ impl<'b> Session<'b> {
             last: Last::NOTHING,
             told: Told::new(),
             #[cfg(feature = "v5")]
-            v5: v5::V5::new(&mut [], 0),
+            v5: v5::V5::new(Aliases::none()),
         }
     }
 
@@ -138,7 +140,7 @@ impl<'b> Session<'b> {
     #[must_use]
     pub fn with_topic_aliases(self, memory: &'b mut [u8], maximum: u16) -> Self {
         Session {
-            v5: v5::V5::new(memory, maximum),
+            v5: v5::V5::new(Aliases::new(memory, maximum)),
             ..self
         }
     }

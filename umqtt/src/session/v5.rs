@@ -31,9 +31,9 @@ pub(super) struct V5<'b> {
 }
 
 impl<'b> V5<'b> {
-    pub fn new(memory: &'b mut [u8], maximum: u16) -> Self {
+    pub fn new(aliases: Aliases<'b>) -> Self {
         V5 {
-            aliases: Aliases::new(memory, maximum),
+            aliases,
             announced: 0,
             receiving: 0,
             receive_maximum: u16::MAX,
