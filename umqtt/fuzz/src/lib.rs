@@ -160,18 +160,25 @@ pub fn check_stream(bytes: &[u8]) {
         assert!(kinds.contains(&kind), "{first:02x} in {bytes:02x?}");
         assert_eq!(kind == 0x10, is_first, "{bytes:02x?}");
         is_first = false;
-        let Some(end) = tail.iter().take(4).position(|&byte| byte < 0x80) else {
-            assert!(tail.len() < 4, "a length without end in {bytes:02x?}");
-            return;
-        };
-        let length = tail[..=end]
-            .iter()
-            .rev()
-            .fold(0, |sum, &byte| sum << 7 | usize::from(byte & 0x7f));
-        match tail.get(end + 1 + length..) {
-            Some(next) => rest = next,
+        let is_endless = tail.len() >= 4 && tail.iter().take(4).all(|&byte| byte >= 0x80);
+        assert!(!is_endless, "a length without end in {bytes:02x?}");
+        match split_packet(rest) {
+            Some((.., next)) => rest = next,
             None => return,
         }
         assert!(kind != 0xe0 || rest.is_empty(), "{bytes:02x?}");
     }
+}
+
+/// The first of some packets, if it is whole: its first byte, what it says, and those behind it.
+pub fn split_packet(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (&first, tail) = bytes.split_first()?;
+    let end = tail.iter().take(4).position(|&byte| byte < 0x80)?;
+    let (length, tail) = tail.split_at_checked(end + 1)?;
+    let length = length
+        .iter()
+        .rev()
+        .fold(0, |sum, &byte| sum << 7 | usize::from(byte & 0x7f));
+    let (body, rest) = tail.split_at_checked(length)?;
+    Some((first, body, rest))
 }
