@@ -29,7 +29,8 @@ impl Will {
 }
 
 impl Device<'_> {
-    pub(super) fn advance_link(&mut self, now: Instant) {
+    /// Goes on where a time has come; whether one has.
+    pub(super) fn advance_link(&mut self, now: Instant) -> bool {
         match self.link {
             Link::Waiting(at) if at <= now => {
                 self.log.add(
@@ -50,8 +51,9 @@ impl Device<'_> {
                 self.wanted.end = Some(End::Restart(ResetReason::Failure));
                 self.end();
             }
-            _ => {}
+            _ => return false,
         }
+        true
     }
 
     pub(super) fn connected(&mut self, ip: Option<IpAddr>, now: Instant) {

@@ -31,7 +31,7 @@ impl Device<'_> {
     /// it. Call it before the first [`poll`](Self::poll), if there is one. One that is not wanted any
     /// more, or that cannot be read, is left out, and forgotten.
     pub fn restore_session(&mut self, image: &[u8]) {
-        self.quiet_until = None;
+        self.disturb();
         self.kept.is_stored = true;
         if self.settings.mqtt.session != MqttSession::Kept {
             return;

@@ -18,8 +18,10 @@ use crate::settings::value::{LogLevel, RetainedCommands};
 use crate::switch::SwitchCommand;
 
 impl Device<'_> {
-    /// Speaks and listens in turn, so that each command is answered before the next is read.
-    pub(super) fn advance_session(&mut self, now: Instant) {
+    /// Speaks and listens in turn, so that each command is answered before the next is read. Whether
+    /// anything was heard.
+    pub(super) fn advance_session(&mut self, now: Instant) -> bool {
+        let mut has_heard = false;
         loop {
             self.speak(now);
             let busy = !self.turn.is_free();
@@ -27,14 +29,22 @@ impl Device<'_> {
                 if let Err(error) = self.session.expire(now) {
                     self.failed(error, now);
                 }
-                return;
+                return has_heard;
+            }
+            if !self.unheard && self.session.deadline().is_none_or(|at| now < at) {
+                break;
             }
             let topics = Topics {
                 id: &self.id,
                 settings: &self.settings,
             };
-            match self.session.poll(now) {
-                Ok(None) => break,
+            let event = self.session.poll(now);
+            has_heard |= !matches!(event, Ok(None));
+            match event {
+                Ok(None) => {
+                    self.unheard = false;
+                    break;
+                }
                 Ok(Some(Event::Message(message)))
                     if topics.is_home_assistant(message.topic.as_str()) =>
                 {
@@ -94,13 +104,14 @@ impl Device<'_> {
                 Ok(Some(_)) => {}
                 Err(error) => {
                     self.failed(error, now);
-                    return;
+                    return true;
                 }
             }
         }
         if let Link::Parting(_) = self.link {
             self.finish_parting();
         }
+        has_heard
     }
 
     /// Everything was said: DISCONNECT, and once that was sent, the end.

@@ -135,9 +135,13 @@ pub struct Device<'b> {
 
     wanted: Wanted,
     log: Lines,
+    /// Everything that was due by then is done, unless something happened since.
+    advanced: Option<Instant>,
     /// Nothing is to be done before this, if nothing happens: known from when [`poll`](Self::poll) had
     /// nothing more until something happens.
     quiet_until: Option<Instant>,
+    /// The session may have something to say: bytes went in or out since it had nothing.
+    unheard: bool,
 }
 
 /// A time that does not come.
@@ -256,7 +260,9 @@ impl<'b> Device<'b> {
             on_trial: false,
             wanted: Wanted::default(),
             log,
+            advanced: None,
             quiet_until: None,
+            unheard: true,
             settings: Rules::new(settings),
         }
     }
@@ -266,7 +272,7 @@ impl<'b> Device<'b> {
         if self.link == Link::Ended {
             return;
         }
-        self.quiet_until = None;
+        self.disturb();
         match input {
             Input::Network(is_there) => {
                 self.access_point.handle_network(is_there, now);
@@ -329,7 +335,10 @@ impl<'b> Device<'b> {
 
     fn next_output(&mut self, now: Instant) -> Option<Output> {
         if self.link != Link::Ended {
-            self.advance(now);
+            if self.advanced != Some(now) {
+                self.advance(now);
+                self.advanced = Some(now);
+            }
         } else if self.wanted.end.is_none() {
             return None;
         }
@@ -447,7 +456,8 @@ impl<'b> Device<'b> {
     pub fn transmitted(&mut self, count: usize, now: Instant) {
         self.session.transmitted(count, now);
         self.blocked = false;
-        self.quiet_until = None;
+        self.unheard = true;
+        self.disturb();
     }
 
     /// Where bytes from the broker go. While it is empty, leave them in the connection.
@@ -459,7 +469,8 @@ impl<'b> Device<'b> {
     pub fn received(&mut self, count: usize, now: Instant) {
         self.session.received(count, now);
         self.blocked = false;
-        self.quiet_until = None;
+        self.unheard = true;
+        self.disturb();
     }
 
     fn topics(&self) -> Topics<'_> {
@@ -469,11 +480,22 @@ impl<'b> Device<'b> {
         }
     }
 
-    /// Does everything that is due.
+    /// Something happens: what there is to be done is to be looked at anew.
+    fn disturb(&mut self) {
+        self.advanced = None;
+        self.quiet_until = None;
+    }
+
+    /// Does everything that is due, also by what comes of the connection and of what was heard on it.
     fn advance(&mut self, now: Instant) {
-        self.advance_parts(now);
-        self.advance_link(now);
-        self.advance_session(now);
+        loop {
+            self.advance_parts(now);
+            let has_moved = self.advance_link(now);
+            let has_heard = self.advance_session(now);
+            if !has_moved && !has_heard || self.link == Link::Ended {
+                break;
+            }
+        }
     }
 
     fn advance_parts(&mut self, now: Instant) {

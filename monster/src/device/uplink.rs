@@ -18,7 +18,7 @@ impl Device<'_> {
             return;
         }
         self.access_point.set_network(uplink.has_network(), now);
-        self.quiet_until = None;
+        self.disturb();
         self.settings.uplink = uplink;
         self.on_trial = on_trial;
         self.drop_connection(now);
