@@ -1,8 +1,8 @@
 //! `sim --seed N --hours H [--devices D] [--worlds W]`: runs worlds, and says what happened.
 
 use std::process::ExitCode;
-use std::time::Instant;
 
+use cpu_time::ProcessTime;
 use monster_sim::{BYTES_PER_DEVICE, Config, Summary, run};
 
 const USAGE: &str = "usage: sim [--seed N] [--hours H] [--devices D] [--worlds W]
@@ -19,7 +19,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let start = Instant::now();
+    let start = ProcessTime::now();
     let mut summary = Summary::default();
     for seed in config.seed..config.seed + worlds {
         let outcome = std::panic::catch_unwind(|| run(Config { seed, ..config }));
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     println!("violations             0");
     println!("bytes per device       {BYTES_PER_DEVICE}");
     println!(
-        "{} device-hours in {seconds:.2} s: {:.0} per second",
+        "{} device-hours in {seconds:.2} s of a core: {:.0} per second",
         summary.device_hours,
         summary.device_hours as f64 / seconds
     );

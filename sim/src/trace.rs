@@ -1,7 +1,6 @@
 //! What happened: the last lines for a person, and a hash of everything for the proof that the same
 //! seed gives the same run.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::hash::Hasher;
 
@@ -58,14 +57,17 @@ impl fmt::Display for Line {
 }
 
 pub(crate) struct Trace {
-    lines: VecDeque<Line>,
+    lines: [Line; LINES],
+    /// The oldest of them, which is overwritten next.
+    next: usize,
     hash: Mixer,
 }
 
 impl Trace {
     pub fn new() -> Self {
         Trace {
-            lines: VecDeque::with_capacity(LINES),
+            lines: std::array::from_fn(|_| Line::default()),
+            next: 0,
             hash: Mixer(0),
         }
     }
@@ -82,14 +84,11 @@ impl Trace {
                 self.hash.write_u64(number);
             }
         }
-        let mut line = match self.lines.len() == LINES {
-            true => self.lines.pop_front().unwrap_or_default(),
-            false => Line::default(),
-        };
+        let line = &mut self.lines[self.next];
+        self.next = (self.next + 1) % LINES;
         line.at = now;
         line.home = home;
         line.set(&note);
-        self.lines.push_back(line);
     }
 
     /// Counts something in that is not worth a line.
@@ -104,7 +103,9 @@ impl Trace {
 
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for line in &self.lines {
+        let (newer, older) = self.lines.split_at(self.next);
+        let all = older.iter().chain(newer);
+        for line in all.filter(|line| !line.kind.is_empty()) {
             writeln!(f, "{:>12} [{}] {line}", Clock(line.at), line.home)?;
         }
         Ok(())

@@ -125,11 +125,11 @@ impl ClimateFormat {
         humidity: impl Display,
         out: &mut impl Write,
     ) -> fmt::Result {
-        fill(
-            &self.0,
-            &[(TEMPERATURE, &temperature), (HUMIDITY, &humidity)],
-            out,
-        )
+        fill(&self.0, &[TEMPERATURE, HUMIDITY], |part| match part {
+            Part::Text(text) => out.write_str(text),
+            Part::Gap(0) => write!(out, "{temperature}"),
+            Part::Gap(_) => write!(out, "{humidity}"),
+        })
     }
 }
 
@@ -160,7 +160,10 @@ impl HeartbeatFormat {
     /// # Errors
     /// Those of `out` alone.
     pub fn fill(&self, number: u64, out: &mut impl Write) -> fmt::Result {
-        fill(&self.0, &[(COUNT, &number)], out)
+        fill(&self.0, &[COUNT], |part| match part {
+            Part::Text(text) => out.write_str(text),
+            Part::Gap(_) => write!(out, "{number}"),
+        })
     }
 }
 
@@ -225,28 +228,42 @@ fn check(template: &str, gaps: &[Gap]) -> Result<Source, Refused> {
     Ok(source)
 }
 
-/// Writes a template that `check` took for the same gaps.
-fn fill(source: &Source, gaps: &[(Gap, &dyn Display)], out: &mut impl Write) -> fmt::Result {
+/// What a template is made of, once it is taken apart.
+enum Part<'a> {
+    Text(&'a str),
+    /// The gap with this position among those there are.
+    Gap(usize),
+}
+
+/// Hands `write` the parts of a template that `check` took for the same gaps.
+fn fill(
+    source: &Source,
+    gaps: &[Gap],
+    mut write: impl FnMut(Part<'_>) -> fmt::Result,
+) -> fmt::Result {
     let mut rest = source.as_str();
     while let Some((piece, after)) = first(rest) {
         rest = match piece {
             Piece::Text(text) => {
-                out.write_str(text)?;
+                write(Part::Text(text))?;
                 after
             }
-            Piece::Mark(mark) => match gaps
-                .iter()
-                .find_map(|(gap, value)| Some((value, mark.strip_prefix(gap.name)?)))
-            {
-                Some((value, after)) => {
-                    write!(out, "{value}")?;
-                    after
+            Piece::Mark(mark) => {
+                let known = gaps
+                    .iter()
+                    .zip(0..)
+                    .find_map(|(gap, position)| Some((position, mark.strip_prefix(gap.name)?)));
+                match known {
+                    Some((position, after)) => {
+                        write(Part::Gap(position))?;
+                        after
+                    }
+                    None => {
+                        write(Part::Text("%"))?;
+                        mark.strip_prefix("%%").unwrap_or_default()
+                    }
                 }
-                None => {
-                    out.write_char('%')?;
-                    mark.strip_prefix("%%").unwrap_or_default()
-                }
-            },
+            }
         };
     }
     Ok(())
@@ -255,7 +272,12 @@ fn fill(source: &Source, gaps: &[(Gap, &dyn Display)], out: &mut impl Write) -> 
 fn fill_id(source: &Source, id: &str) -> Filled {
     let mut filled = Filled::new();
     // It fits: `check` measured it with the longest id.
-    let _ = fill(source, &[(ID, &id)], &mut filled);
+    let _ = fill(source, &[ID], |part| {
+        filled.write_str(match part {
+            Part::Text(text) => text,
+            Part::Gap(_) => id,
+        })
+    });
     filled
 }
 
