@@ -54,8 +54,8 @@ pub trait Board {
     /// ([`monster::dht`]).
     async fn measure(&mut self) -> &[u16];
 
-    /// Shows a person which device this is, beside the status LED.
-    fn identify(&mut self);
+    /// Shows a person which device this is, beside the status LED and a line of the log.
+    fn identify(&mut self) {}
 
     /// Lights the status LED, or lets it be dark, if there is one.
     fn set_led(&mut self, _lit: bool) {}
@@ -355,7 +355,10 @@ async fn carry_out<B: Board, F: NorFlash>(
                     shared.log::<B>(LogLevel::Error, why);
                 }
             }
-            Output::Identify => board.identify(),
+            Output::Identify => {
+                B::log(LogLevel::Info, format_args!("*** this is the one ***"));
+                board.identify();
+            }
             Output::Led { lit } => board.set_led(lit),
             Output::AccessPoint { up } => {
                 shared.air.set_access_point(up);

@@ -243,10 +243,6 @@ impl monster_net::Board for Board {
         self.console
     }
 
-    fn identify(&mut self) {
-        log::line(LogLevel::Info, format_args!("*** this is the one ***"));
-    }
-
     fn set_led(&mut self, lit: bool) {
         if let Some(led) = &mut self.led {
             led.set(lit);

@@ -16,7 +16,7 @@ mod radio;
 use core::fmt;
 
 use embassy_executor::{Executor, Spawner};
-#[cfg(feature = "console")]
+#[cfg(feature = "access-point")]
 use embassy_net::Stack;
 use embassy_net::{Config, Runner, StackResources};
 use heapless::Vec;
@@ -213,7 +213,6 @@ impl monster_net::Board for Board {
     }
 
     fn identify(&mut self) {
-        log::line(LogLevel::Info, format_args!("*** this is the one ***"));
         self.bench.identify();
     }
 
