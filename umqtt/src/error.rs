@@ -57,8 +57,8 @@ impl From<ProtocolError> for Error {
 /// Why a CONNECT could not be queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectError {
-    /// It is larger than the receive buffer, in which it is built, or a field is longer than
-    /// 65,535 bytes. Give it a larger buffer, or a shorter will.
+    /// It is larger than the receive buffer, in which it is built behind up to 3 bytes, or a field is
+    /// longer than 65,535 bytes. Give it a larger buffer, or a shorter will.
     TooLarge,
     /// The send buffer is smaller than the 12 bytes the session needs for itself: give it those, and
     /// the bytes of the largest message.

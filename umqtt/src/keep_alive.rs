@@ -10,7 +10,7 @@ use crate::packet::connect::Connect;
 use crate::time::Instant;
 
 pub(crate) struct KeepAlive {
-    /// When something was received last, or else CONNECT or a PINGREQ was queued.
+    /// When CONNECT or a PINGREQ was queued, or something was received after it.
     received: Instant,
     /// Three quarters of the keep-alive; 0 when it is off.
     interval: u32,
@@ -23,11 +23,9 @@ pub(crate) struct KeepAlive {
     waits_for: Answer,
     /// The last PINGREQ was not answered by a PINGRESP yet.
     is_pinged: bool,
-    /// [`NEVER`] if no PINGREQ was answered by a PINGRESP yet.
+    /// One more than the milliseconds it took; 0 if no PINGREQ was answered by a PINGRESP yet.
     round_trip: u32,
 }
-
-const NEVER: u32 = u32::MAX;
 
 /// What must come within a timeout.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -59,7 +57,7 @@ impl KeepAlive {
             asked: 0,
             waits_for: Answer::None,
             is_pinged: false,
-            round_trip: NEVER,
+            round_trip: 0,
         }
     }
 
@@ -72,12 +70,13 @@ impl KeepAlive {
         self.waits_for = Answer::Connack;
         self.asked = low(now);
         self.sent = low(now);
-        self.received(now);
+        self.received = now;
     }
 
     /// The server accepted it.
-    pub fn accepted(&mut self) {
+    pub fn accepted(&mut self, now: Instant) {
         self.waits_for = Answer::None;
+        self.received = now;
     }
 
     /// The client, or the server in the place of it, wants such a keep-alive.
@@ -90,8 +89,8 @@ impl KeepAlive {
     }
 
     pub fn received(&mut self, now: Instant) {
-        self.received = now;
-        if self.waits_for == Answer::Any {
+        if self.waits_for != Answer::Connack {
+            self.received = now;
             self.waits_for = Answer::None;
         }
     }
@@ -112,13 +111,13 @@ impl KeepAlive {
     pub fn ponged(&mut self, now: Instant) {
         if self.is_pinged {
             self.is_pinged = false;
-            self.round_trip = low(now).wrapping_sub(self.asked);
+            self.round_trip = low(now).wrapping_sub(self.asked).wrapping_add(1);
         }
     }
 
     /// Milliseconds from the last answered PINGREQ to its PINGRESP.
     pub fn round_trip(&self) -> Option<u32> {
-        (self.round_trip != NEVER).then_some(self.round_trip)
+        self.round_trip.checked_sub(1)
     }
 
     /// What is due now.
@@ -139,15 +138,16 @@ impl KeepAlive {
 
     /// How many milliseconds after something was received something is due.
     fn patience(&self) -> Option<u32> {
-        let (since, patience) = match self.waits_for {
-            Answer::None if self.interval == 0 => return None,
-            Answer::None => (self.sent, self.interval),
-            Answer::Connack => (self.asked, self.connack_timeout),
-            Answer::Any => (self.asked, self.ping_timeout),
-        };
-        // Of what was sent and what was received, the earlier counts.
-        let passed = (low(self.received).wrapping_sub(since) as i32).max(0);
-        Some(patience.saturating_sub(passed as u32))
+        match self.waits_for {
+            Answer::None if self.interval == 0 => None,
+            Answer::None => {
+                // Of what was sent and what was received, the earlier counts.
+                let passed = low(self.received).wrapping_sub(self.sent) as i32;
+                Some(self.interval.saturating_sub(passed.max(0) as u32))
+            }
+            Answer::Connack => Some(self.connack_timeout),
+            Answer::Any => Some(self.ping_timeout),
+        }
     }
 }
 

@@ -28,6 +28,8 @@ mod stream;
 #[cfg(feature = "v5")]
 mod window;
 
+use core::ops::Range;
+
 use crate::inbox::move_down;
 use crate::packet::publish::DUP;
 use crate::packet::reason::ReasonCode;
@@ -47,8 +49,12 @@ mod behind {
 
 pub(crate) struct Outbox<'b> {
     buffer: &'b mut [u8],
+    /// What stands before was sent and stays.
+    swept: usize,
     sent: usize,
     end: usize,
+    /// Among the rest is a packet that stays.
+    lasts: bool,
     /// Bytes at the end of the buffer for what was received.
     received: usize,
     /// A message that goes out in pieces, behind the end of the log.
@@ -131,8 +137,10 @@ impl<'b> Outbox<'b> {
     pub fn new(buffer: &'b mut [u8]) -> Self {
         Outbox {
             buffer,
+            swept: 0,
             sent: 0,
             end: 0,
+            lasts: false,
             received: 0,
             stream: stream::Stream::NONE,
             next: 0,
@@ -147,11 +155,11 @@ impl<'b> Outbox<'b> {
         self.buffer.len() >= behind::PACKET
     }
 
-    /// The bytes to be sent.
+    /// The bytes to be sent: which of the buffer.
     // A call takes as much.
     #[inline(always)]
-    pub fn to_send(&self) -> &[u8] {
-        self.buffer.get(self.sent..self.limit()).unwrap_or_default()
+    pub fn to_send(&self) -> (&[u8], Range<usize>) {
+        (self.buffer, self.sent..self.limit())
     }
 
     /// How far may be sent.
@@ -168,7 +176,12 @@ impl<'b> Outbox<'b> {
         if self.stream.is_open() {
             self.stream_sent();
         }
-        self.sweep(false);
+        if self.lasts || self.sent < self.end || self.stream.is_open() {
+            return self.sweep(false);
+        }
+        // Nothing of it stays: so it is after each message of QoS 0.
+        self.end = self.swept;
+        self.sent = self.swept;
     }
 
     /// Whether no packet was sent in part, so that another one may follow.
@@ -185,6 +198,7 @@ impl<'b> Outbox<'b> {
 
     /// Forgets everything: a clean session, or the server has none. Identifiers go on.
     pub fn clear(&mut self) {
+        self.swept = 0;
         self.sent = 0;
         self.end = 0;
         self.received = 0;
@@ -197,8 +211,11 @@ impl<'b> Outbox<'b> {
     /// where it may have been sent before; the rest is dropped.
     pub fn rewind(&mut self) {
         self.stream = stream::Stream::NONE;
+        self.swept = 0;
         self.sweep(true);
+        self.swept = 0;
         self.sent = 0;
+        self.lasts = true;
         #[cfg(feature = "v5")]
         self.open_window();
     }
@@ -206,19 +223,19 @@ impl<'b> Outbox<'b> {
     /// Takes out what was sent and need not stay, or, when the connection `is_over`, all that does
     /// not outlive it.
     fn sweep(&mut self, is_over: bool) {
-        let mut at = 0;
-        while let Some(entry) = self.entry(at)
+        while let Some(entry) = self.entry(self.swept)
             && (is_over || entry.end <= self.sent)
         {
             if !entry.stays() || is_over && !entry.outlives_connection() {
                 self.remove(&entry);
                 continue;
             }
-            if is_over && entry.is_publish() && at < self.sent {
-                self.mark(at, entry.first | DUP);
+            if is_over && entry.is_publish() && entry.at < self.sent {
+                self.mark(entry.at, entry.first | DUP);
             }
-            at = entry.end;
+            self.swept = entry.end;
         }
+        self.lasts = self.swept < self.end;
     }
 
     /// Takes a packet out of the log.
@@ -228,6 +245,9 @@ impl<'b> Outbox<'b> {
         move_down(self.buffer, entry.end..end, entry.at);
         self.end -= length;
         self.sent = self.sent.saturating_sub(length);
+        if entry.at < self.swept {
+            self.swept -= length;
+        }
         #[cfg(feature = "v5")]
         self.barrier_down(length);
     }
@@ -257,6 +277,7 @@ impl<'b> Outbox<'b> {
         if takes {
             self.remember(identifier);
         }
+        self.lasts |= first == first::PUBREL;
         let mut writer = self.push(first, remaining);
         writer.u16(identifier.value());
         writer.u8(reason.0);
@@ -315,6 +336,7 @@ impl<'b> Outbox<'b> {
         let identifier = PacketIdentifier::new(self.next).unwrap_or(PacketIdentifier::FIRST);
         self.free = self.free.saturating_sub(1);
         self.next = self.next.wrapping_add(1);
+        self.lasts = true;
         #[cfg(feature = "v5")]
         self.count_in(first);
         let _ = first;

@@ -111,6 +111,7 @@ impl Outbox<'_> {
         if let Some(identifier) = self.stream.identifier {
             self.push(self.stream.mark, ack::LENGTH - 2)
                 .u16(identifier.value());
+            self.lasts = true;
             self.sent = self.end;
         }
     }
@@ -132,7 +133,8 @@ mod tests {
             .unwrap();
         writer.bytes(b"abcd");
         outbox.sent(5);
-        assert_eq!(outbox.to_send(), b"\x30\x06abcd");
+        let (buffer, unsent) = outbox.to_send();
+        assert_eq!(&buffer[unsent], b"\x30\x06abcd");
         outbox.sent(6);
         assert_eq!(outbox.stream_space().len(), 2);
     }

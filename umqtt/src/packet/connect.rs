@@ -1,12 +1,13 @@
 //! CONNECT (section 3.1).
 
 use core::fmt;
+use core::ops::Range;
 
 #[cfg(doc)]
 use super::properties::Property;
 use super::properties::{Carrier, PropertyList, Told};
 use super::publish::Publish;
-use super::{MAX_REMAINING, Version, Writer, first, packet_length};
+use super::{FixedHeader, MAX_REMAINING, Version, Writer, first, packet_length};
 use crate::error::ConnectError;
 
 /// What a client asks for when it connects (section 3.1), and how long it waits for answers.
@@ -64,28 +65,28 @@ impl<'a> Connect<'a> {
         }
     }
 
-    /// Writes the packet at the start of `buffer` and returns its length. The properties that are
+    /// Writes the packet into `buffer` and returns where it lies there. The properties that are
     /// `encoded` go with those the caller gave.
     pub(crate) fn encode(
         &self,
         encoded: &[u8],
         told: &mut Told,
         buffer: &mut [u8],
-    ) -> Result<usize, ConnectError> {
-        // Once to be counted, and once behind its right length.
-        let mut remaining = 0;
-        for _ in 0..2 {
-            let mut writer = Writer::packet(buffer, first::CONNECT, remaining);
-            let start = writer.length();
-            self.write(encoded, told, &mut writer)
-                .ok_or(ConnectError::InvalidProperty)?;
-            remaining = writer.length() - start;
+    ) -> Result<Range<usize>, ConnectError> {
+        // The fixed header goes right before the rest, once the length of that is known.
+        let head = FixedHeader::LONGEST;
+        let mut writer = Writer::after(buffer, head);
+        self.write(encoded, told, &mut writer)
+            .ok_or(ConnectError::InvalidProperty)?;
+        let end = writer.length();
+        let remaining = end - head;
+        if remaining > MAX_REMAINING || end > buffer.len() {
+            return Err(ConnectError::TooLarge);
         }
-        let length = packet_length(remaining);
-        match remaining > MAX_REMAINING || length > buffer.len() {
-            true => Err(ConnectError::TooLarge),
-            false => Ok(length),
-        }
+        let start = end - packet_length(remaining);
+        let packet = buffer.get_mut(start..).unwrap_or_default();
+        Writer::packet(packet, first::CONNECT, remaining);
+        Ok(start..end)
     }
 
     /// Writes all that is behind the fixed header.
@@ -100,8 +101,7 @@ impl<'a> Connect<'a> {
             flags |= 0x80 | (credentials.password.is_some() as u8) << 6;
         }
         writer.bytes(b"\x00\x04MQTT");
-        writer.u8(if is_5 { 5 } else { 4 });
-        writer.u8(flags);
+        writer.u16(u16::from_be_bytes([if is_5 { 5 } else { 4 }, flags]));
         writer.u16(self.keep_alive);
         if is_5 {
             self.properties
@@ -182,7 +182,8 @@ mod tests {
             |client_id| Connect::new(client_id).encode(&[], &mut Told::new(), &mut buffer);
         assert_eq!(encode(long), Err(ConnectError::TooLarge));
         let length = 65_551 + Version::DEFAULT.is_5() as usize;
-        assert_eq!(encode(&long[..65_535]), Ok(length));
+        let packet = encode(&long[..65_535]).unwrap();
+        assert_eq!(packet.len(), length);
     }
 
     #[test]

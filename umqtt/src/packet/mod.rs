@@ -245,8 +245,21 @@ pub(crate) struct FixedHeader {
 }
 
 impl FixedHeader {
+    /// Bytes of the longest one.
+    pub const LONGEST: usize = 5;
+
     /// Reads the header at the start of `bytes`; `Ok(None)` when more of it is still to come.
+    // Inlined where memory is plenty: every message passes here, and most are short.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub fn decode(bytes: &[u8]) -> Result<Option<Self>, ProtocolError> {
+        #[cfg(target_pointer_width = "64")]
+        if let &[first, remaining @ ..0x80, ..] = bytes {
+            return Ok(Some(FixedHeader {
+                first,
+                length: 2,
+                remaining: remaining as usize,
+            }));
+        }
         let Some((&first, rest)) = bytes.split_first() else {
             return Ok(None);
         };
@@ -264,7 +277,7 @@ impl FixedHeader {
                     remaining,
                 }));
             }
-            if length == 5 {
+            if length == Self::LONGEST {
                 return Err(ProtocolError::RemainingLength);
             }
         }
@@ -312,6 +325,11 @@ pub(crate) struct Writer<'a> {
 impl<'a> Writer<'a> {
     pub fn new(buffer: &'a mut [u8]) -> Self {
         Writer { buffer, length: 0 }
+    }
+
+    /// One that leaves so many bytes before what it writes, and counts them.
+    pub fn after(buffer: &'a mut [u8], length: usize) -> Self {
+        Writer { buffer, length }
     }
 
     /// Writes a fixed header into `packet`, which is as long as the whole packet will be.

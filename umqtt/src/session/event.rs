@@ -169,7 +169,12 @@ impl Part {
 
 impl super::Session<'_> {
     /// The event the last step stands for.
+    // A program that asks for messages alone is left with no more than that.
+    #[inline(always)]
     pub(crate) fn event(&self, step: Step) -> Event<'_> {
+        if step == Step::Message {
+            return Event::Message(self.message());
+        }
         let last = &self.last;
         let identifier = last.identifier.unwrap_or(PacketIdentifier::FIRST);
         match step {

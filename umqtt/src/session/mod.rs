@@ -63,10 +63,11 @@ pub struct Session<'b> {
     inbox: Inbox<'b>,
     outbox: Outbox<'b>,
     keep_alive: KeepAlive,
-    /// Bytes of CONNECT, which is built in the receive buffer: nothing can come in before it is
+    /// Where CONNECT ends, which is built in the receive buffer: nothing can come in before it is
     /// sent, and the send buffer may be full of messages in flight. So it is with the DISCONNECT for an
     /// error of the server, behind which nothing comes in.
     hello: usize,
+    /// Where that of it begins that is not sent.
     hello_sent: usize,
     clean: bool,
     version: Version,
@@ -109,7 +110,7 @@ enum State {
 impl<'b> Session<'b> {
     /// A session that is not connected.
     ///
-    /// `receive` holds the largest message that can be taken, and CONNECT; `send` holds what is
+    /// `receive` holds the largest message that can be taken, and CONNECT with 3 bytes more; `send` holds what is
     /// queued and what is in flight, and 12 bytes more. Of each message of QoS 2 that the server
     /// has in flight to this client, `send` keeps 4 bytes; when they leave no room, the oldest is
     /// forgotten, and delivered once more should the connection break just then.
@@ -121,7 +122,7 @@ impl<'b> Session<'b> {
             keep_alive: KeepAlive::new(),
             hello: 0,
             hello_sent: 0,
-            clean: true,
+            clean: false,
             version: Version::DEFAULT,
             oversize: Oversize::Discard,
             owed: None,
@@ -158,16 +159,13 @@ impl<'b> Session<'b> {
         if !self.outbox.is_large_enough() {
             return Err(ConnectError::SendBuffer);
         }
-        #[cfg(feature = "v5")]
-        if connect.version.is_5() {
-            self.hello = self.connect_5(connect)?;
-        } else {
-            self.hello = connect.encode(&[], &mut self.told, self.inbox.scratch())?;
-        }
-        #[cfg(not(feature = "v5"))]
-        {
-            self.hello = connect.encode(&[], &mut self.told, self.inbox.scratch())?;
-        }
+        let packet = match connect.version.is_5() {
+            #[cfg(feature = "v5")]
+            true => self.connect_5(connect)?,
+            _ => connect.encode(&[], &mut self.told, self.inbox.scratch())?,
+        };
+        self.hello_sent = packet.start;
+        self.hello = packet.end;
         self.clean = connect.clean_session;
         if self.clean || self.version != connect.version {
             self.outbox.clear();
@@ -220,17 +218,16 @@ impl<'b> Session<'b> {
     /// closed: a DISCONNECT that tells the server what it did wrong. Send it if that is easy, and
     /// then close the connection.
     pub fn transmit(&self) -> &[u8] {
-        match self.state {
-            State::Closed | State::Connecting => self
-                .inbox
-                .memory()
-                .get(self.hello_sent..self.hello)
-                .unwrap_or_default(),
+        let (memory, unsent) = match self.state {
+            State::Closed | State::Connecting => (self.inbox.memory(), self.hello_sent..self.hello),
             State::Connected | State::Disconnecting => self.outbox.to_send(),
-        }
+        };
+        memory.get(unsent).unwrap_or_default()
     }
 
     /// The first `count` bytes of [`transmit`](Self::transmit) were given to the connection.
+    // Inlined where memory is plenty: every message passes here.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub fn transmitted(&mut self, count: usize, now: Instant) {
         if count == 0 {
             return;
@@ -240,17 +237,13 @@ impl<'b> Session<'b> {
             // No PINGREQ can be sent: that the connection takes bytes must be sign of life enough.
             self.keep_alive.received(now);
         }
-        match self.state {
-            State::Closed | State::Connecting => {
-                self.hello_sent = self.hello.min(self.hello_sent.saturating_add(count));
-            }
-            State::Connected => self.outbox.sent(count),
-            State::Disconnecting => {
-                self.outbox.sent(count);
-                if self.outbox.to_send().is_empty() {
-                    self.closed();
-                }
-            }
+        if matches!(self.state, State::Closed | State::Connecting) {
+            self.hello_sent += count.min(self.hello - self.hello_sent);
+            return;
+        }
+        self.outbox.sent(count);
+        if self.state == State::Disconnecting && self.transmit().is_empty() {
+            self.closed();
         }
     }
 

@@ -160,7 +160,7 @@ impl Session<'_> {
                 if !ack.session_present {
                     self.outbox.clear();
                 }
-                self.keep_alive.accepted();
+                self.keep_alive.accepted(now);
                 #[cfg(feature = "v5")]
                 if version.is_5() {
                     self.accepted()?;

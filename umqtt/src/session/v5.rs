@@ -1,5 +1,7 @@
 //! What a session knows more in MQTT 5: what the server takes, and what it was told.
 
+use core::ops::Range;
+
 use super::alias::Aliases;
 use super::event::Part;
 use super::{Session, State};
@@ -133,10 +135,13 @@ impl Told {
 }
 
 impl Session<'_> {
-    /// Builds the CONNECT, and returns its length. To the properties its caller gave the client adds
+    /// Builds the CONNECT, and returns where it lies. To the properties its caller gave the client adds
     /// its own: how many messages of QoS 2 it can remember, how long the session is to last, and
     /// how many topic aliases there is memory for.
-    pub(super) fn connect_5(&mut self, connect: &Connect<'_>) -> Result<usize, ConnectError> {
+    pub(super) fn connect_5(
+        &mut self,
+        connect: &Connect<'_>,
+    ) -> Result<Range<usize>, ConnectError> {
         let v5 = &mut self.v5;
         v5.clear();
         // That a program gives none, the compiler sees, and leaves out what follows from them.
