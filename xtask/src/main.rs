@@ -129,14 +129,10 @@ enum Task {
     /// Talk to a device's console with programs of others: MicroPython's WebREPL client, and Schemathesis
     /// along the API's description.
     Console,
-    /// Go through every control of the console's page in a headless Chromium, in two widths, two
-    /// languages, light and dark; look for what would keep somebody out. The pictures are in
-    /// `console/page/tests/screenshots`.
-    Page {
-        /// Take the pictures of the documentation instead.
-        #[arg(long)]
-        pictures: bool,
-    },
+    /// Go through every control of the console's page in a headless Chromium, on a desk and on the board
+    /// in QEMU, in two widths, two languages, light and dark; look for what would keep somebody out.
+    /// The pictures are in `console/page/tests/screenshots`.
+    Page(page::Options),
     /// Give what the device tells Home Assistant to Home Assistant's own code, for every combination of settings.
     /// The first time it is installed, from PyPI, into a small Debian if need be: that takes two minutes.
     Homeassistant(homeassistant::Options),
@@ -177,8 +173,7 @@ fn main() -> ExitCode {
         Task::Docs => docs::docs(),
         Task::Virt(options) => virt::virt(&options),
         Task::Console => console::console(),
-        Task::Page { pictures: false } => page::page().map(drop),
-        Task::Page { pictures: true } => page::pictures(),
+        Task::Page(options) => page::page(&options).map(drop),
         Task::QuickStarts { inside, .. } if inside.is_some() => {
             quick_starts::inside(&inside.unwrap_or_default())
         }

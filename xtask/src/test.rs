@@ -37,7 +37,7 @@ pub fn everything() -> Result<(), Failed> {
     })?;
     stages.count("brokers", || tests(BROKERS))?;
     stages.run("console", console::console)?;
-    stages.count("page", page::page)?;
+    stages.count("page", || page::page(&page::Options::default()))?;
     stages.run("portal", page::portal)?;
     stages.count("quick starts", || quick_starts::quick_starts(&[]))?;
     // The board mostly waits for its blows. What is counted or built meanwhile does not mind them; it must not

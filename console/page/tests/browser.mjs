@@ -10,6 +10,10 @@ mkdirSync(SHOTS, { recursive: true });
 
 /** Every way a page can look: 2 widths, 2 languages, 2 themes. */
 export const LOOKS = ["phone", "desktop"].flatMap(width => ["en", "zh"].flatMap(language => ["light", "dark"].map(theme => ({ width, language, theme, name: `${width}-${language}-${theme}` }))));
+/** Half of them, and the other half: in each, every two of width, language and theme meet. */
+export const [EVEN, ODD] = [0, 1].map(odd => LOOKS.filter(({ width, language, theme }) => ((width == "desktop") + (language == "zh") + (theme == "dark")) % 2 == odd));
+/** The smallest phone there is. */
+export const NARROW = { width: "narrow", language: "zh", theme: "light", name: "narrow-zh-light" };
 const WIDTHS = { narrow: [320, 568], phone: [390, 844], desktop: [1280, 860] };
 
 export const launch = () => puppeteer.launch({
@@ -21,14 +25,14 @@ export const launch = () => puppeteer.launch({
 export async function open(browser, url, { width = "desktop", language = "en", theme = "light", name = "" } = {}) {
   const context = await browser.createBrowserContext();
   const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(30_000); // Others may be at work on this computer.
   page.faults = [];
   page.look = name;
   page.on("pageerror", error => page.faults.push(String(error)));
   page.on("console", message => message.type() == "error" && !message.text().startsWith("Failed to load resource") && page.faults.push(message.text()));
-  const [w, h] = WIDTHS[width];
-  await page.setViewport({ width: w, height: h, hasTouch: width != "desktop", isMobile: width != "desktop" });
-  await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: theme }, { name: "prefers-reduced-motion", value: "reduce" }]);
+  const isPhone = width != "desktop";
+  await page.setViewport({ width: 0, height: 0, hasTouch: isPhone, isMobile: isPhone });
+  await wear(page, { width, theme });
   const session = await page.createCDPSession();
   await session.send("Network.setUserAgentOverride", { userAgent: await browser.userAgent(), acceptLanguage: language == "zh" ? "zh-CN,zh,en" : "en-GB,en" });
   await page.evaluateOnNewDocument(watchControls);
@@ -93,14 +97,31 @@ export async function login(page, password) {
 }
 
 /** A state of the page: nothing hangs over its side, axe finds nothing wrong, and here is its picture. */
-export async function inspect(page, name) {
+export async function inspect(page, name, look = page.look) {
   await page.evaluate(() => window.look());
   assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${name}: nothing is wider than the page`);
   if (!await page.evaluate(() => Boolean(window.axe))) await page.evaluate(AXE);
   const violations = await page.evaluate(async () => (await axe.run(document, { resultTypes: ["violations"] })).violations
     .map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(node => `${node.html.slice(0, 160)} ${node.failureSummary}`).join(" | ")}`));
-  await page.screenshot({ path: `${SHOTS}${name}-${page.look}.png` });
+  await page.screenshot({ path: `${SHOTS}${name}-${look}.png` });
   assert.deepEqual(violations, [], `${name}: axe finds nothing`);
+}
+
+/** The same in both widths, light and dark, in the language the page has; and then as it was. */
+export async function inspectAll(page, name, { width, language, theme }) {
+  const others = LOOKS.filter(look => look.language == language && !(look.width == width && look.theme == theme));
+  for (const look of [...others, { width, theme, name: page.look }]) {
+    await wear(page, look);
+    await inspect(page, name, look.name);
+  }
+}
+
+/** From now on the page is so wide, and light or dark. */
+async function wear(page, { width, theme }) {
+  const { isMobile, hasTouch } = page.viewport() ?? {};
+  const [w, h] = WIDTHS[width];
+  await page.setViewport({ width: w, height: h, isMobile, hasTouch });
+  await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: theme }, { name: "prefers-reduced-motion", value: "reduce" }]);
 }
 
 /** Every control the page has shown was used. */

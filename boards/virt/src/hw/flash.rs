@@ -14,7 +14,9 @@ pub const STORE: core::ops::Range<u32> = 0..4 * BLOCK as u32;
 
 const CAPACITY: usize = 32 << 20;
 const WORD: usize = 4;
-const PROGRAM: u32 = 0x0040_0040;
+/// How much is programmed at once, at most: what the chips' buffers hold, from such an address on.
+const BUFFER: usize = 2048;
+const PROGRAM: u32 = 0x00e8_00e8;
 const ERASE: u32 = 0x0020_0020;
 const CONFIRM: u32 = 0x00d0_00d0;
 const READ_ARRAY: u32 = 0x00ff_00ff;
@@ -31,12 +33,34 @@ impl Flash {
         (!taken).then_some(Flash(()))
     }
 
-    /// Gives the word at `offset` a command and waits until it is carried out.
-    fn command(&mut self, offset: usize, first: u32, second: u32) {
-        FLASH.write(offset, first);
-        FLASH.write(offset, second);
-        while FLASH.read::<u32>(offset) & READY != READY {}
+    fn erase_block(&mut self, offset: usize) {
+        FLASH.write(offset, ERASE);
+        self.confirm(offset);
+    }
+
+    /// Programs these words, which end where the buffer of `offset` does, or before.
+    fn program(&mut self, offset: usize, words: &[[u8; WORD]]) {
+        let Some(more) = words.len().checked_sub(1) else {
+            return;
+        };
+        FLASH.write(offset, PROGRAM);
+        self.wait(offset);
+        FLASH.write(offset, more as u32 * 0x0001_0001);
+        for (word, at) in words.iter().zip((offset..).step_by(WORD)) {
+            FLASH.write(at, u32::from_le_bytes(*word));
+        }
+        self.confirm(offset);
+    }
+
+    /// Has the command carried out, and waits until it is.
+    fn confirm(&mut self, offset: usize) {
+        FLASH.write(offset, CONFIRM);
+        self.wait(offset);
         FLASH.write(offset, READ_ARRAY);
+    }
+
+    fn wait(&mut self, offset: usize) {
+        while FLASH.read::<u32>(offset) & READY != READY {}
     }
 }
 
@@ -65,15 +89,20 @@ impl NorFlash for Flash {
 
     async fn erase(&mut self, from: u32, to: u32) -> Result<(), Infallible> {
         for block in (from..to).step_by(BLOCK) {
-            self.command(block as usize, ERASE, CONFIRM);
+            self.erase_block(block as usize);
         }
         Ok(())
     }
 
     async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Infallible> {
-        let (words, _) = bytes.as_chunks::<WORD>();
-        for (word, at) in words.iter().zip((offset as usize..).step_by(WORD)) {
-            self.command(at, PROGRAM, u32::from_le_bytes(*word));
+        let (mut words, _) = bytes.as_chunks::<WORD>();
+        let mut at = offset as usize;
+        while !words.is_empty() {
+            let room = (BUFFER - at % BUFFER) / WORD;
+            let (now, later) = words.split_at(words.len().min(room));
+            self.program(at, now);
+            at += now.len() * WORD;
+            words = later;
         }
         Ok(())
     }
