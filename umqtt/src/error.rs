@@ -292,8 +292,9 @@ pub enum ClientError<E> {
     Queue(QueueError),
     /// Another task runs the session ([`Shared::run`](crate::Shared::run)): one at a time may.
     Running,
-    /// Nothing waits for an answer under this identifier: it was answered before, or forgotten
-    /// with the connection or session it belonged to.
+    /// Nothing waits for an answer under this identifier: it was answered before, and the event that said so is
+    /// past; or it is lost, with the connection or the session it belonged to. Where it must arrive, publish it
+    /// again.
     NotPending,
 }
 

@@ -188,9 +188,10 @@ impl<'b> Outbox<'b> {
     #[cfg(feature = "v5")]
     pub fn is_between_packets(&self) -> bool {
         let mut at = 0;
-        while let Some(entry) = self.entry(at)
-            && at < self.sent
-        {
+        while at < self.sent {
+            let Some(entry) = self.entry(at) else {
+                break;
+            };
             at = entry.end;
         }
         at == self.sent && !self.stream.is_open()
@@ -223,9 +224,10 @@ impl<'b> Outbox<'b> {
     /// Takes out what was sent and need not stay, or, when the connection `is_over`, all that does
     /// not outlive it.
     fn sweep(&mut self, is_over: bool) {
-        while let Some(entry) = self.entry(self.swept)
-            && (is_over || entry.end <= self.sent)
-        {
+        while let Some(entry) = self.entry(self.swept) {
+            if !is_over && entry.end > self.sent {
+                break;
+            }
             if !entry.stays() || is_over && !entry.outlives_connection() {
                 self.remove(&entry);
                 continue;
