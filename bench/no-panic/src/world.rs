@@ -4,8 +4,8 @@ use core::hint::black_box;
 
 use embedded_io::{ErrorKind, ErrorType, ReadReady};
 use umqtt::{
-    Connect, Credentials, Instant, Oversize, PacketIdentifier, Property, Publish, Qos,
-    RetainHandling, Subscription, Version,
+    Connect, Credentials, Instant, Oversize, PacketIdentifier, Property, PropertyList, Publish,
+    Qos, RetainHandling, Subscription, Version,
 };
 
 /// This value, or any other one of its type, as far as the compiler knows.
@@ -44,6 +44,12 @@ pub fn properties() -> &'static [Property<'static>] {
     any(ALL)
 }
 
+pub fn property_list() -> PropertyList<'static> {
+    let list = PropertyList::new(properties());
+    any((list.as_slice(), list.is_empty()));
+    any(list)
+}
+
 pub fn message() -> Publish<'static> {
     let message = Publish::new(any("t"), any(b"p"))
         .qos(qos())
@@ -74,7 +80,7 @@ pub fn connect() -> Connect<'static> {
             user_name: any("user"),
             password: any(Some(b"password")),
         })),
-        properties: properties(),
+        properties: property_list(),
         oversize: any(Oversize::Stream),
         connack_timeout: any(1),
         ping_timeout: any(1),

@@ -131,8 +131,9 @@ pub enum Oversize {
     /// It is thrown away, and acknowledged as if it was taken, so that it does not come back.
     #[default]
     Discard,
-    /// It is thrown away, and the server is told so by [`ReasonCode::QUOTA_EXCEEDED`]. MQTT 3.1.1
-    /// cannot say that: there it is acknowledged as taken.
+    /// It is thrown away, and the server is told so by
+    /// [`ReasonCode::QUOTA_EXCEEDED`](crate::ReasonCode::QUOTA_EXCEEDED). MQTT 3.1.1 cannot
+    /// say that: there it is acknowledged as taken.
     Refuse,
     /// It is delivered in pieces, [`Event::Chunk`](crate::Event::Chunk), as they come. Its topic
     /// name and properties must fit into the receive buffer, with room for a byte: else it is
