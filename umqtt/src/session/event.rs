@@ -245,7 +245,7 @@ impl super::Session<'_> {
         ReasonCodes::new(self.last.body.of(self.inbox.memory()), self.properties())
     }
 
-    fn properties(&self) -> Properties<'_> {
+    pub(super) fn properties(&self) -> Properties<'_> {
         #[cfg(feature = "v5")]
         return Properties::checked(self.last.properties.of(self.inbox.memory()));
         #[cfg(not(feature = "v5"))]

@@ -3,7 +3,6 @@
 use core::ops::Range;
 
 use super::alias::Aliases;
-use super::event::Part;
 use super::{Session, State};
 use crate::error::{ConnectError, Error, PublishError, QueueError, SubscribeError};
 use crate::packet::connect::Connect;
@@ -28,8 +27,8 @@ pub(super) struct V5<'b> {
     pub authenticates: bool,
     /// The session outlives the connection.
     pub outlives: bool,
-    /// Where the properties lie with which the server ended the connection.
-    pub closing: Part,
+    /// The server ended the connection, with the last properties there are.
+    pub is_ended: bool,
 }
 
 impl<'b> V5<'b> {
@@ -42,7 +41,7 @@ impl<'b> V5<'b> {
             maximum_packet_size: usize::MAX,
             authenticates: false,
             outlives: false,
-            closing: Part::default(),
+            is_ended: false,
         }
     }
 
@@ -51,7 +50,7 @@ impl<'b> V5<'b> {
         self.aliases.clear();
         self.announced = 0;
         self.receiving = 0;
-        self.closing = Part::default();
+        self.is_ended = false;
         self.maximum_packet_size = usize::MAX;
         self.authenticates = false;
     }
@@ -144,8 +143,8 @@ impl Session<'_> {
     ) -> Result<Range<usize>, ConnectError> {
         let v5 = &mut self.v5;
         v5.clear();
-        // That a program gives none, the compiler sees, and leaves out what follows from them.
-        let told = &mut Told::new();
+        let told = &mut self.told;
+        told.clear();
         let counted = connect.properties.count(Carrier::CONNECT, told);
         let has_data = told.has(id::AUTHENTICATION_DATA);
         v5.authenticates = told.has(id::AUTHENTICATION_METHOD);
@@ -181,8 +180,8 @@ impl Session<'_> {
         }
         let length = writer.length();
         let own = own.get(..length).unwrap_or_default();
-        let encoded = connect.encode(own, &mut self.told, self.inbox.scratch());
-        self.told.clear();
+        let encoded = connect.encode(own, told, self.inbox.scratch());
+        told.clear();
         encoded
     }
 
@@ -227,9 +226,9 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Notes where the server says why it ends the connection.
+    /// Notes that the server says why it ends the connection.
     pub(super) fn note_closing(&mut self) {
-        self.v5.closing = self.last.properties;
+        self.v5.is_ended = true;
     }
 
     /// Closes the session after this error, and lets the server know if it made one.
@@ -254,7 +253,10 @@ impl Session<'_> {
     /// ([`Error::Refused`], [`Error::Disconnected`]), until the next
     /// [`connect`](Self::connect).
     pub fn closing_properties(&self) -> Properties<'_> {
-        Properties::checked(self.v5.closing.of(self.inbox.memory()))
+        match self.v5.is_ended {
+            true => self.properties(),
+            false => Properties::NONE,
+        }
     }
 
     /// As [`disconnect`](Self::disconnect) with a reason and properties. With
