@@ -97,7 +97,10 @@ impl Session<'_> {
             return Ok(Progress::Silent);
         }
         let name = here.get(topic..topic_end).unwrap_or_default();
-        let identifier = PacketIdentifier::new(u16_at(here, topic_end)).filter(|_| identified);
+        let identifier = match identified {
+            true => PacketIdentifier::new(u16_at(here, topic_end)),
+            false => None,
+        };
         let named = match self.version.is_5() {
             #[cfg(feature = "v5")]
             true => {
