@@ -12,7 +12,7 @@ const CORRELATION_MAX: usize = 64;
 const ASKERS: u8 = 4;
 /// How many bytes they have together. Only where each has an id and MQTT 5's longest topic and data,
 /// fewer can wait: two.
-const ASKERS_MAX: usize = 640;
+const ASKERS_MAX: usize = 576;
 /// The lengths in front of each of them.
 const LENGTHS: usize = 3;
 
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn four_with_a_uuid_and_a_route_can_wait_and_two_of_the_longest() {
         let uuid = "123e4567-e89b-12d3-a456-426614174000";
-        let usual = asker(Some(uuid), Some(&"t".repeat(85)), Some(&[7; 36]));
+        let usual = asker(Some(uuid), Some(&"t".repeat(70)), Some(&[7; 35]));
         let longest = asker(Some(uuid), Some(&"t".repeat(128)), Some(&[7; 64]));
         for (asker, count) in [(usual, 4), (longest, 2)] {
             let mut askers = Askers::default();
