@@ -13,7 +13,7 @@
 //! | everything else | it was sent |
 //!
 //! Then it is taken out, and what is behind it moves down. From the end of the buffer, towards the
-//! log, grows the memory of messages of QoS 2 that were [received](received).
+//! log, grows the memory of messages of QoS 2 that were [received].
 //!
 //! ```text
 //!   0                sent              end                 floor

@@ -103,7 +103,7 @@ impl<'a> PropertyList<'a> {
 
 /// What the properties of a packet tell, of what the session has to know.
 pub(crate) struct Told {
-    /// The properties of the last block, a [bit](bit) for each.
+    /// The properties of the last block, a [bit] for each.
     seen: u32,
     /// The numbers of those from [`id::RECEIVE_MAXIMUM`] to [`id::SHARED_SUBSCRIPTION`]; in the place of
     /// [`id::USER_PROPERTY`], of [`id::SERVER_KEEP_ALIVE`]; in that of [`id::TOPIC_ALIAS`], which is of a
