@@ -16,6 +16,8 @@ pub const FREE_ATTEMPTS: u32 = 5;
 pub const FIRST_WAIT_MS: u64 = 5_000;
 /// The longest wait, in milliseconds.
 pub const LONGEST_WAIT_MS: u64 = 300_000;
+/// How long a link that signs in may be opened, in milliseconds.
+pub const TICKET_MS: u64 = 600_000;
 
 /// What a browser that is signed in shows: 128 bits nobody can guess.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -84,8 +86,8 @@ impl fmt::Display for Denied {
 pub(crate) struct Access {
     password: String<PASSWORD_MAX>,
     sessions: Deque<Token, SESSIONS>,
-    /// A link that signs in whoever opens it first.
-    ticket: Option<Token>,
+    /// A link that signs in whoever opens it first, and until when it does.
+    ticket: Option<(Token, Instant)>,
     wrong: u32,
     closed_until: Instant,
 }
@@ -102,10 +104,13 @@ impl Access {
     }
 
     /// A device starts, with this password. Its clock may have begun anew: a wait is over, but not
-    /// forgotten.
+    /// forgotten; and a link's time is counted from now.
     pub fn start(&mut self, password: &str) {
         self.set_password(password);
         self.closed_until = Instant::ZERO;
+        if let Some((_, until)) = &mut self.ticket {
+            *until = Instant::ZERO.after(TICKET_MS);
+        }
     }
 
     /// Sets the password. An empty one is nobody's.
@@ -156,14 +161,15 @@ impl Access {
             .fold(false, |found, session| found | session.is(token))
     }
 
-    /// Makes this the token of the one link that signs in.
-    pub fn set_ticket(&mut self, token: Token) {
-        self.ticket = Some(token);
+    /// Makes this the token of the one link that signs in, for [`TICKET_MS`].
+    pub fn set_ticket(&mut self, token: Token, now: Instant) {
+        self.ticket = Some((token, now.after(TICKET_MS)));
     }
 
-    /// Whether this is the link's token; it is not any more then.
-    pub fn redeem(&mut self, token: &Token) -> bool {
-        self.ticket.take_if(|ticket| ticket.is(token)).is_some()
+    /// Whether this is the link's token, in time; it is not any more then.
+    pub fn redeem(&mut self, token: &Token, now: Instant) -> bool {
+        let ticket = self.ticket.take_if(|(ticket, _)| ticket.is(token));
+        ticket.is_some_and(|(_, until)| now < until)
     }
 }
 
@@ -286,10 +292,22 @@ mod tests {
     fn a_link_signs_in_once() {
         let mut access = access();
         let token = Token::new([7; Token::BYTES]);
-        assert!(!access.redeem(&token));
-        access.set_ticket(token);
-        assert!(!access.redeem(&Token::new([8; Token::BYTES])));
-        assert!(access.redeem(&token));
-        assert!(!access.redeem(&token));
+        assert!(!access.redeem(&token, at(0)));
+        access.set_ticket(token, at(0));
+        assert!(!access.redeem(&Token::new([8; Token::BYTES]), at(1)));
+        assert!(access.redeem(&token, at(599)));
+        assert!(!access.redeem(&token, at(599)));
+    }
+
+    #[test]
+    fn a_link_that_nobody_opens_is_void_after_ten_minutes_whatever_the_clock_does() {
+        let token = Token::new([7; Token::BYTES]);
+        let mut access = access();
+        access.set_ticket(token, at(0));
+        assert!(!access.redeem(&token, at(600)));
+        assert!(!access.redeem(&token, at(1)), "and stays so");
+        access.set_ticket(token, at(10_000));
+        access.start("right");
+        assert!(!access.redeem(&token, at(600)));
     }
 }

@@ -93,6 +93,9 @@ pub enum Request {
     /// Begin to try [`Console::on_trial`], and answer at once. What comes of it is told by
     /// [`Console::tried`]; if it succeeds, store [`Console::changes`] before.
     Try,
+    /// Tell the device: [`Input::WrongPassword`](monster::device::Input::WrongPassword). Nobody waits
+    /// for an answer.
+    Warn,
 }
 
 /// What became of a [`Request`]: an error says what went wrong with storing.
@@ -213,12 +216,13 @@ impl<H: Host> Console<H> {
         self.tell();
     }
 
-    /// Waits until somebody wants something; then [`answer`](Self::answer), each once.
+    /// Waits until somebody wants something; then [`answer`](Self::answer), each but
+    /// [`Request::Warn`] once.
     ///
     /// Cancelling it loses nothing.
     pub async fn request(&self) -> Request {
         let request = self.request.wait().await;
-        self.is_owed.set(true);
+        self.is_owed.set(request != Request::Warn);
         request
     }
 
@@ -240,10 +244,10 @@ impl<H: Host> Console<H> {
         self.answer.signal(answer);
     }
 
-    /// Makes a path, `/login/…`, that signs in whoever opens it first.
+    /// Makes a path, `/login/…`, that signs in whoever opens it first, within ten minutes.
     pub fn ticket(&self) -> impl fmt::Display + use<H> {
         let token = self.token();
-        self.access.borrow_mut().set_ticket(token);
+        self.access.borrow_mut().set_ticket(token, self.now());
         fmt::from_fn(move |f| write!(f, "/login/{token}"))
     }
 }
@@ -280,8 +284,12 @@ impl<H: Host> Console<H> {
     pub(crate) fn check_password(&self, attempt: &[u8]) -> Result<(), Denied> {
         let now = self.now();
         let result = self.access.borrow_mut().check(attempt, now);
-        if let Err(denied) = result {
-            self.log(LogLevel::Warn, format_args!("console: {denied}"));
+        // The device's log has it, if the board is not just busy with somebody here. What comes while
+        // nothing is looked at is not worth a line: there could be any number.
+        if let Err(Denied::Wrong) = result
+            && self.turn.try_lock().is_ok()
+        {
+            self.request.signal(Request::Warn);
         }
         result
     }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use monster_scenarios::broker::Mosquitto;
 use monster_scenarios::device::Device;
 use monster_scenarios::latency::compare;
+use monster_scenarios::observer::Observer;
 use monster_scenarios::scratch::free_port;
 use monster_scenarios::virt::{Virt, VirtDevice};
 use monster_scenarios::world::{SOON, World, observe, status};
@@ -30,6 +31,11 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Bench::with(&[])
+    }
+
+    /// With these settings too.
+    fn with(more: &[(&str, &str)]) -> Self {
         let world = World::new(&Virt);
         let broker = world.broker();
         let mut observer = observe(&broker);
@@ -40,6 +46,9 @@ impl Bench {
             .set("broker.user", "al")
             .set("broker.password", "canary-broker")
             .set("log.level", "debug");
+        let options = more
+            .iter()
+            .fold(options, |options, (key, value)| options.set(key, value));
         let mut device = VirtDevice::new(options);
         device.power_on();
         observer.expect_text(&status(), SOON, "online");
@@ -184,7 +193,8 @@ fn the_page_the_api_and_the_switch_are_there_at_both_ports_and_strangers_are_ref
 
 #[test]
 fn settings_are_stored_the_device_starts_anew_with_them_and_no_secret_gets_out() {
-    let bench = Bench::new();
+    let bench = Bench::with(&[("log.mqtt", "debug")]);
+    let mut all = Observer::new(&bench.broker, &["#"]);
     let cookie = bench.sign_in();
     let mut seen = String::new();
     for path in ["/api/status", "/api/settings", "/api/history"] {
@@ -208,7 +218,24 @@ fn settings_are_stored_the_device_starts_anew_with_them_and_no_secret_gets_out()
     assert_eq!(bench.ask("GET /api/status", &cookie, "").status, 401);
     let settings = bench.ask("GET /api/settings", &bench.sign_in(), "").text;
     assert!(settings.contains(r#""value":"an""#), "{settings}");
-    seen += &(settings + &bench.device.log().join("\n"));
+    // Nor does it say one when it panics, with all of them in its memory.
+    bench.device.bench().say("overflow");
+    let deadline = Instant::now() + SOON;
+    while starts(&bench.device.log()) < 3 {
+        assert!(Instant::now() < deadline, "it does not start anew");
+        thread::sleep(Duration::from_millis(20));
+    }
+    let log = bench.device.log().join("\n");
+    assert!(log.contains("the stack is too small"), "{log}");
+    let said = all.drain();
+    let said: String = said
+        .iter()
+        .map(|it| format!("{} {}\n", it.topic, it.text()))
+        .collect();
+    for topic in ["/log", "homeassistant/device/", "/diag"] {
+        assert!(said.contains(topic), "{topic}: {said}");
+    }
+    seen += &(settings + &log + &said);
     assert!(!seen.contains("canary"), "{seen}");
 }
 
@@ -222,6 +249,11 @@ fn five_wrong_passwords_slow_the_sixth() {
     let slowed = bench.ask("POST /api/login", "", &password(PASSWORD));
     assert_eq!(slowed.status, 429, "{slowed:?}");
     assert!(slowed.header("Retry-After").is_some(), "{slowed:?}");
+    let log = bench.device.log().join("\n");
+    let warnings = log
+        .matches("warning: somebody gave a wrong password")
+        .count();
+    assert_eq!(warnings, 5, "{log}");
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //! (2 bytes, little-endian), the text. Any text can be stored so, a password with any character
 //! in it too. The first is `version`, which tells what the others mean.
 
+use core::fmt;
+
 use monster::settings::value::SchemaVersion;
 use monster::settings::{SettingError, Settings};
 
@@ -16,8 +18,17 @@ const _: () = assert!(SchemaVersion::CURRENT == 1, "it is what CURRENT says");
 
 /// Some settings, each with its key and the text that sets it: those that were set by hand, not the
 /// defaults of all others.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Default)]
 pub struct Pairs<'a>(&'a [u8]);
+
+/// The keys only: there may be secrets among the texts.
+impl fmt::Debug for Pairs<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list()
+            .entries(self.iter().map(|(key, _)| key))
+            .finish()
+    }
+}
 
 impl<'a> Pairs<'a> {
     /// Each key and its text, without `version`. One that is there twice counts as it stands last.
@@ -169,6 +180,8 @@ mod tests {
         assert_eq!(settings.broker.user.as_str(), "me");
         assert_eq!(settings.broker.password.expose(), password);
         assert_eq!(written.pairs().iter().collect::<Vec<_>>(), pairs);
+        let shown = format!("{:?}", written.pairs());
+        assert_eq!(shown, r#"["broker.user", "broker.password"]"#, "no secret");
     }
 
     #[test]

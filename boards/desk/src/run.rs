@@ -471,6 +471,7 @@ impl Running<'_, '_> {
                 self.desk.change_settings(changes).map_err(failure)
             }
             Request::Try => Err(failure("this computer has no access point to be set up by")),
+            Request::Warn => return self.tell(Input::WrongPassword),
         };
         control.answer(answer);
     }

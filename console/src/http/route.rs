@@ -205,8 +205,9 @@ impl<'a, H: Host> Service<'a, '_, H> {
         if method != "GET" {
             return not_allowed("GET");
         }
-        let is_right =
-            Token::parse(token).is_some_and(|token| self.console.access(|it| it.redeem(&token)));
+        let now = self.console.now();
+        let is_right = Token::parse(token)
+            .is_some_and(|token| self.console.access(|it| it.redeem(&token, now)));
         // It may have been opened before: whoever did is signed in, and others see where to.
         let token = is_right.then(|| self.sign_in());
         Reply::empty(303).with(Own::ToPage(token))

@@ -189,6 +189,10 @@ impl Bench {
                         Request::Command(command) => {
                             device.handle(Input::Local(command), now());
                         }
+                        Request::Warn => {
+                            device.handle(Input::WrongPassword, now());
+                            continue;
+                        }
                         Request::Store => {
                             let changes = self.console.changes().await;
                             let pairs = changes.iter().map(|(key, text)| (key.into(), text.into()));

@@ -89,6 +89,8 @@ pub enum Input<'a> {
     PortalUsed,
     /// Somebody at the device itself wants something.
     Local(LocalCommand),
+    /// Somebody gave a wrong password at the console.
+    WrongPassword,
     /// Say goodbye, and stop.
     Stop,
 }

@@ -316,6 +316,10 @@ impl<'b> Device<'b> {
             Input::Vitals(vitals) => self.vitals = vitals,
             Input::PortalUsed => self.access_point.handle_use(now),
             Input::Local(command) => self.obey(command, now),
+            Input::WrongPassword => {
+                let line = format_args!("somebody gave a wrong password at the console");
+                self.log.add(LogLevel::Warn, line);
+            }
             Input::Stop => self.part(End::Stop, now),
         }
     }

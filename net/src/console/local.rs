@@ -113,6 +113,7 @@ impl Local {
                 trial::begin::<B>(shared, wifi, broker);
                 Ok(())
             }
+            Request::Warn => return shared.tell(Input::WrongPassword),
         };
         console.update(&shared.device.borrow(), now());
         console.answer(answer);

@@ -159,7 +159,7 @@ fn nobody_is_told_a_secret() {
     }
     // All of it was looked at, and there was something to look at.
     assert!(
-        find(&logged, "restarting"),
+        find(&logged, "restarting") && find(&logged, "a wrong password"),
         "{}",
         String::from_utf8_lossy(&logged)
     );
