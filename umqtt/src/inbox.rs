@@ -103,6 +103,28 @@ pub(crate) fn move_down(buffer: &mut [u8], from: Range<usize>, to: usize) {
     }
 }
 
+/// Moves the bytes of `from` up by so many.
+#[cfg(target_pointer_width = "64")]
+pub(crate) fn move_up(buffer: &mut [u8], from: Range<usize>, by: usize) {
+    if from.start < from.end && from.end + by <= buffer.len() {
+        let to = from.start + by;
+        buffer.copy_within(from, to);
+    }
+}
+
+/// Moves the bytes of `from` up by so many.
+#[cfg(not(target_pointer_width = "64"))]
+pub(crate) fn move_up(buffer: &mut [u8], from: Range<usize>, by: usize) {
+    let cells = Cell::from_mut(buffer).as_slice_of_cells();
+    let to = from.start + by..from.end + by;
+    let (Some(from), Some(to)) = (cells.get(from), cells.get(to)) else {
+        return;
+    };
+    for (from, to) in from.iter().zip(to).rev() {
+        to.set(from.get());
+    }
+}
+
 /// Moves the bytes of `from` down to `to`, which is not above them.
 #[cfg(not(target_pointer_width = "64"))]
 pub(crate) fn move_down(buffer: &mut [u8], from: Range<usize>, to: usize) {

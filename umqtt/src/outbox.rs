@@ -12,13 +12,14 @@
 //! | the mark that a PUBLISH of QoS 1 or 2 was [streamed](stream) out | PUBACK or PUBREC, or the end of the connection |
 //! | everything else | it was sent |
 //!
-//! Then it is taken out, and what is behind it moves down. From the end of the buffer, towards the
-//! log, grows the memory of messages of QoS 2 that were [received].
+//! Then it is taken out: what is before it moves up, and at the front is a gap, which is closed when there
+//! is no room else. From the end of the buffer, towards the log, grows the memory of
+//! messages of QoS 2 that were [received].
 //!
 //! ```text
-//!   0                sent              end                 floor
-//!   │ sent, waiting  │ to be sent      │                     │
-//! ──┴────────────────┴─────────────────┴──────── free ───────┴─ received ──
+//!   0       start            sent              end                 floor
+//!   │  gap  │ sent, waiting  │ to be sent      │                     │
+//! ──┴───────┴────────────────┴─────────────────┴──────── free ───────┴─ received ──
 //! ```
 
 mod image;
@@ -30,7 +31,7 @@ mod window;
 
 use core::ops::Range;
 
-use crate::inbox::move_down;
+use crate::inbox::{move_down, move_up};
 use crate::packet::publish::DUP;
 use crate::packet::reason::ReasonCode;
 use crate::packet::{FixedHeader, PacketIdentifier, Writer, ack, first, packet_length, u16_at};
@@ -47,14 +48,21 @@ mod behind {
     pub const DISCONNECT: usize = 0;
 }
 
+/// A packet that stays is among some.
+const STAYS: u8 = 1;
+/// One that does not.
+const PASSES: u8 = 2;
+
 pub(crate) struct Outbox<'b> {
     buffer: &'b mut [u8],
+    /// Where the log begins: what is done at its front leaves a gap.
+    start: usize,
     /// What stands before was sent and stays.
     swept: usize,
     sent: usize,
     end: usize,
-    /// Among the rest is a packet that stays.
-    lasts: bool,
+    /// What may be among the rest: packets that stay, or others.
+    rest: u8,
     /// Bytes at the end of the buffer for what was received.
     received: usize,
     /// A message that goes out in pieces, behind the end of the log.
@@ -137,10 +145,11 @@ impl<'b> Outbox<'b> {
     pub fn new(buffer: &'b mut [u8]) -> Self {
         Outbox {
             buffer,
+            start: 0,
             swept: 0,
             sent: 0,
             end: 0,
-            lasts: false,
+            rest: 0,
             received: 0,
             stream: stream::Stream::NONE,
             next: 0,
@@ -176,18 +185,22 @@ impl<'b> Outbox<'b> {
         if self.stream.is_open() {
             self.stream_sent();
         }
-        if self.lasts || self.sent < self.end || self.stream.is_open() {
+        if self.rest == STAYS | PASSES || self.sent < self.end || self.stream.is_open() {
             return self.sweep(false);
         }
-        // Nothing of it stays: so it is after each message of QoS 0.
-        self.end = self.swept;
+        // All of it stays, or nothing: so it is after each message.
+        match self.rest {
+            STAYS => self.swept = self.end,
+            _ => self.end = self.swept,
+        }
         self.sent = self.swept;
+        self.rest = 0;
     }
 
     /// Whether no packet was sent in part, so that another one may follow.
     #[cfg(feature = "v5")]
     pub fn is_between_packets(&self) -> bool {
-        let mut at = 0;
+        let mut at = self.start;
         while at < self.sent {
             let Some(entry) = self.entry(at) else {
                 break;
@@ -199,6 +212,7 @@ impl<'b> Outbox<'b> {
 
     /// Forgets everything: a clean session, or the server has none. Identifiers go on.
     pub fn clear(&mut self) {
+        self.start = 0;
         self.swept = 0;
         self.sent = 0;
         self.end = 0;
@@ -212,11 +226,11 @@ impl<'b> Outbox<'b> {
     /// where it may have been sent before; the rest is dropped.
     pub fn rewind(&mut self) {
         self.stream = stream::Stream::NONE;
-        self.swept = 0;
+        self.swept = self.start;
         self.sweep(true);
-        self.swept = 0;
-        self.sent = 0;
-        self.lasts = true;
+        self.swept = self.start;
+        self.sent = self.start;
+        self.rest = STAYS;
         #[cfg(feature = "v5")]
         self.open_window();
     }
@@ -230,28 +244,36 @@ impl<'b> Outbox<'b> {
             }
             if !entry.stays() || is_over && !entry.outlives_connection() {
                 self.remove(&entry);
-                continue;
-            }
-            if is_over && entry.is_publish() && entry.at < self.sent {
+            } else if is_over && entry.is_publish() && entry.at < self.sent {
                 self.mark(entry.at, entry.first | DUP);
             }
             self.swept = entry.end;
         }
-        self.lasts = self.swept < self.end;
+        self.rest = match self.swept < self.end {
+            true => STAYS | PASSES,
+            false => 0,
+        };
     }
 
-    /// Takes a packet out of the log.
+    /// Takes a packet out of the log. What is before it moves up, and so most often nothing.
     fn remove(&mut self, entry: &Entry) {
         let length = entry.end - entry.at;
-        let end = self.end + self.stream.queued();
-        move_down(self.buffer, entry.end..end, entry.at);
-        self.end -= length;
-        self.sent = self.sent.saturating_sub(length);
-        if entry.at < self.swept {
-            self.swept -= length;
-        }
+        move_up(self.buffer, self.start..entry.at, length);
+        self.start += length;
+        self.swept = self.swept.max(self.start);
+        self.sent = self.sent.max(self.start);
+    }
+
+    /// Moves the log to the front of the buffer.
+    fn close_gap(&mut self) {
+        let gap = self.start;
+        move_down(self.buffer, gap..self.end + self.stream.queued(), 0);
+        self.start = 0;
+        self.swept -= gap;
+        self.sent -= gap;
+        self.end -= gap;
         #[cfg(feature = "v5")]
-        self.barrier_down(length);
+        self.barrier_down(gap);
     }
 
     /// Queues an acknowledgement; `false` when there is no room before others have been sent. Only
@@ -279,14 +301,16 @@ impl<'b> Outbox<'b> {
         if takes {
             self.remember(identifier);
         }
-        self.lasts |= first == first::PUBREL;
         let mut writer = self.push(first, remaining);
         writer.u16(identifier.value());
         writer.u8(reason.0);
         #[cfg(feature = "v5")]
         {
-            if first == first::PUBREL && reason == ReasonCode::SUCCESS {
-                self.take_place();
+            match reason {
+                ReasonCode::SUCCESS if first == first::PUBREL => self.take_place(),
+                ReasonCode::SUCCESS => {}
+                // Not even a PUBREL stays then.
+                _ => self.rest |= PASSES,
             }
             self.pass_barrier();
         }
@@ -338,7 +362,6 @@ impl<'b> Outbox<'b> {
         let identifier = PacketIdentifier::new(self.next).unwrap_or(PacketIdentifier::FIRST);
         self.free = self.free.saturating_sub(1);
         self.next = self.next.wrapping_add(1);
-        self.lasts = true;
         #[cfg(feature = "v5")]
         self.count_in(first);
         let _ = first;
@@ -350,17 +373,35 @@ impl<'b> Outbox<'b> {
         let room = self.buffer.get_mut(self.end..).unwrap_or_default();
         let writer = Writer::packet(room, first, remaining);
         self.end += writer.length() + remaining;
+        // What is answered has one of these flags, whatever its type.
+        self.rest |= if first & 0x06 > 0 { STAYS } else { PASSES };
         writer
     }
 
-    /// Whether there is room for a packet.
-    fn make_room(&self, needed: usize) -> Result<(), NoRoom> {
-        if needed > self.buffer.len() {
-            return Err(NoRoom::Ever);
+    /// Makes room for a packet, if there is any.
+    // Where memory is short, once for all who ask.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    fn make_room(&mut self, needed: usize) -> Result<(), NoRoom> {
+        match self.has_room(needed) {
+            true => Ok(()),
+            false => self.look_for_room(needed),
         }
-        match self.stream.is_open() || needed > self.floor() - self.end {
-            true => Err(NoRoom::Now),
-            false => Ok(()),
+    }
+
+    fn has_room(&self, needed: usize) -> bool {
+        !self.stream.is_open() && needed <= self.floor() - self.end
+    }
+
+    #[cold]
+    #[cfg_attr(target_pointer_width = "64", inline(never))]
+    fn look_for_room(&mut self, needed: usize) -> Result<(), NoRoom> {
+        self.close_gap();
+        if self.has_room(needed) {
+            Ok(())
+        } else if needed > self.buffer.len() {
+            Err(NoRoom::Ever)
+        } else {
+            Err(NoRoom::Now)
         }
     }
 
@@ -381,7 +422,7 @@ impl<'b> Outbox<'b> {
     fn count_free(&mut self) {
         // To 0, which is no identifier.
         let mut free = self.next.wrapping_neg();
-        let mut at = 0;
+        let mut at = self.start;
         while let Some(entry) = self.entry(at) {
             at = entry.end;
             if entry.stays() {
@@ -411,7 +452,7 @@ impl<'b> Outbox<'b> {
 
     fn count(&self, is_counted: impl Fn(&Entry) -> bool) -> usize {
         let mut count = 0;
-        let mut at = 0;
+        let mut at = self.start;
         while let Some(entry) = self.entry(at) {
             count += is_counted(&entry) as usize;
             at = entry.end;
@@ -423,7 +464,7 @@ impl<'b> Outbox<'b> {
     // Inlined where memory is plenty: every message passes here.
     #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn find(&self, identifier: PacketIdentifier) -> Option<Entry> {
-        let mut at = 0;
+        let mut at = self.start;
         while let Some(entry) = self.entry(at) {
             if entry.stays() && entry.identifier == identifier.value() {
                 return Some(entry);
@@ -464,7 +505,7 @@ impl<'b> Outbox<'b> {
 
     /// Whether nothing is to be sent and nothing waits for an answer.
     pub fn is_empty(&self) -> bool {
-        self.end == 0 && self.received == 0 && !self.stream.is_open()
+        self.start == self.end && self.received == 0 && !self.stream.is_open()
     }
 
     fn mark(&mut self, at: usize, first: u8) {

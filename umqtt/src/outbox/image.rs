@@ -9,7 +9,7 @@ impl Outbox<'_> {
     /// length; `None` if they do not fit. Each message may have been sent by the time it is read.
     pub fn save(&self, image: &mut [u8]) -> Option<usize> {
         let mut length = 0;
-        let mut at = 0;
+        let mut at = self.start;
         while let Some(entry) = self.entry(at) {
             if entry.outlives_connection() {
                 let first = append(image, &mut length, self.buffer.get(at..entry.end)?)?;
@@ -62,6 +62,7 @@ impl Outbox<'_> {
                     return None;
                 }
                 self.remove(&entry);
+                self.close_gap();
                 self.remember(identifier);
             } else {
                 at = entry.end;

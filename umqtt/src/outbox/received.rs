@@ -3,9 +3,8 @@
 //! Of each, the PUBREC stands at the end of the send buffer, the newest in front: not to be sent, but to
 //! be remembered. So a message that comes again is known, also over another connection.
 
-use core::cell::Cell;
-
 use super::{Outbox, behind};
+use crate::inbox::move_up;
 use crate::packet::ack::LENGTH;
 use crate::packet::{PacketIdentifier, Writer, first, u16_at};
 
@@ -67,12 +66,7 @@ impl Outbox<'_> {
     /// Moves those before this place over it.
     fn forget(&mut self, at: usize) {
         let floor = self.floor();
-        let span = self.buffer.get_mut(floor..at + LENGTH).unwrap_or_default();
-        let cells = Cell::from_mut(span).as_slice_of_cells();
-        let up = cells.iter().rev();
-        for (from, to) in up.clone().skip(LENGTH).zip(up) {
-            to.set(from.get());
-        }
+        move_up(self.buffer, floor..at, LENGTH);
         self.received -= LENGTH;
     }
 

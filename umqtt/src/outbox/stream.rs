@@ -111,7 +111,6 @@ impl Outbox<'_> {
         if let Some(identifier) = self.stream.identifier {
             self.push(self.stream.mark, ack::LENGTH - 2)
                 .u16(identifier.value());
-            self.lasts = true;
             self.sent = self.end;
         }
     }

@@ -60,7 +60,7 @@ impl Outbox<'_> {
     /// No limit, until the server gives one.
     pub(super) fn open_window(&mut self) {
         self.window = Window::OPEN;
-        let mut at = 0;
+        let mut at = self.start;
         while let Some(entry) = self.entry(at) {
             let count = entry.counts() as u16;
             self.window.in_flight = self.window.in_flight.saturating_add(count);
@@ -71,14 +71,13 @@ impl Outbox<'_> {
     /// The server takes so many at once, and packets of at most this size. Messages that are larger
     /// are forgotten. Before anything was sent on this connection.
     pub fn set_window(&mut self, maximum: u16, packet_size: usize) {
-        let mut at = 0;
+        let mut at = self.start;
         while let Some(entry) = self.entry(at) {
             if entry.is_publish() && entry.end - at > packet_size {
                 self.remove(&entry);
                 self.count_out(entry.first);
-            } else {
-                at = entry.end;
             }
+            at = entry.end;
         }
         self.window.maximum = maximum;
         self.window.packet_size = packet_size;
@@ -88,7 +87,7 @@ impl Outbox<'_> {
         }
     }
 
-    /// A packet of this length was taken out before the barrier.
+    /// So many bytes before the barrier are gone.
     pub(super) fn barrier_down(&mut self, length: usize) {
         if self.window.barrier < usize::MAX {
             self.window.barrier = self.window.barrier.saturating_sub(length);
@@ -107,13 +106,17 @@ impl Outbox<'_> {
         }
     }
 
-    /// Moves the barrier to where it belongs.
+    /// Moves the barrier, if there is one, to where it belongs.
+    #[inline]
     pub(super) fn advance_window(&mut self) {
-        if self.window.barrier == usize::MAX {
-            return;
+        if self.window.barrier < usize::MAX {
+            self.place_barrier();
         }
+    }
+
+    fn place_barrier(&mut self) {
         let mut room = self.window.maximum - self.window.is_place_kept as u16;
-        let mut at = 0;
+        let mut at = self.start;
         while let Some(entry) = self.entry(at) {
             if entry.counts() {
                 if room == 0 && at >= self.sent {
@@ -134,7 +137,7 @@ impl Outbox<'_> {
             return;
         }
         let mut last = None;
-        let mut at = 0;
+        let mut at = self.start;
         while let Some(entry) = self.entry(at) {
             at = entry.end;
             last = Some(entry);
