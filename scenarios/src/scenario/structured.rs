@@ -358,13 +358,17 @@ pub fn a_group_commands_all_its_devices(world: &World<'_>) {
 
 pub fn a_retained_command_is_ignored_and_counted(world: &World<'_>) {
     let broker = world.broker();
-    for (topic, payload) in [
+    let commands = [
         (tree("/switch/0/set"), "off"),
         (tree("/sys/set"), "restart"),
         (tree("/th/get"), "x"),
         ("monster/group/hall/switch/0/set".to_owned(), "off"),
-    ] {
-        Publish::new(topic, payload).qos(1).retained().to(&broker);
+    ];
+    for (topic, payload) in &commands {
+        Publish::new(topic.as_str(), *payload)
+            .qos(1)
+            .retained()
+            .to(&broker);
     }
     let proxy = Proxy::to(broker.port());
     let mut observer = observe(&broker);
@@ -380,6 +384,13 @@ pub fn a_retained_command_is_ignored_and_counted(world: &World<'_>) {
         "it was on, as at boot, until this toggle"
     );
 
+    // The next connection brings none, however soon it tells of those before.
+    for (topic, _) in &commands {
+        Publish::new(topic.as_str(), "")
+            .qos(1)
+            .retained()
+            .to(&broker);
+    }
     proxy.cut();
     assert_eq!(
         diagnostics(&mut observer)["retained_ignored"].as_u64(),
