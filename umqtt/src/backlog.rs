@@ -251,7 +251,7 @@ impl<'b> Backlog<'b> {
     /// The message that begins at `at`, and its bytes.
     fn entry(&self, at: usize) -> Option<(Publish<'_>, usize)> {
         let bytes = self.buffer.get(at..self.end)?;
-        let header = FixedHeader::decode(bytes).ok()??;
+        let header = FixedHeader::decode(bytes)?;
         let length = header.packet_length();
         let mut fields = Reader::new(bytes.get(header.length..length)?);
         let message = Publish {

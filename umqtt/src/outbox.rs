@@ -48,10 +48,13 @@ mod behind {
     pub const DISCONNECT: usize = 0;
 }
 
-/// A packet that stays is among some.
+/// Among some packets is one that stays.
 const STAYS: u8 = 1;
-/// One that does not.
+/// Among them is one that does not.
 const PASSES: u8 = 2;
+
+/// What is answered has one of these flags, whatever its type (section 2.2.2).
+const ANSWERED: u8 = 0x06;
 
 pub(crate) struct Outbox<'b> {
     buffer: &'b mut [u8],
@@ -130,14 +133,14 @@ fn is_publish(first: u8) -> bool {
 
 /// The type of the packet that answers one with this first byte: 0 if none does.
 fn answer(first: u8, remaining: usize) -> u8 {
-    let (kind, qos) = (first >> 4, first >> 1 & 3);
+    let (kind, flags) = (first >> 4, first & ANSWERED);
     match kind {
-        // The mark of a PUBLISH has the bits of it.
-        0 | 3 if qos > 0 => 3 + qos,
-        // With a reason code it refuses, and nothing follows.
-        6 if remaining == 2 => 7,
-        8 | 10 => kind + 1,
-        _ => 0,
+        _ if flags == 0 => 0,
+        // With a reason code PUBREL refuses, and nothing follows.
+        6 if remaining > 2 => 0,
+        6 | 8 | 10 => kind + 1,
+        // PUBLISH, and its mark: by its quality of service.
+        _ => 3 + (flags >> 1),
     }
 }
 
@@ -373,8 +376,7 @@ impl<'b> Outbox<'b> {
         let room = self.buffer.get_mut(self.end..).unwrap_or_default();
         let writer = Writer::packet(room, first, remaining);
         self.end += writer.length() + remaining;
-        // What is answered has one of these flags, whatever its type.
-        self.rest |= if first & 0x06 > 0 { STAYS } else { PASSES };
+        self.rest |= if first & ANSWERED > 0 { STAYS } else { PASSES };
         writer
     }
 
@@ -519,7 +521,7 @@ impl<'b> Outbox<'b> {
     #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn entry(&self, at: usize) -> Option<Entry> {
         let bytes = self.buffer.get(at..self.end)?;
-        let header = FixedHeader::decode(bytes).ok()??;
+        let header = FixedHeader::decode(bytes)?;
         let mut field = header.length;
         if is_publish(header.first) {
             field += 2 + u16_at(bytes, field) as usize;

@@ -75,7 +75,7 @@ impl Outbox<'_> {
     /// Whether topic and identifier lie within the packet.
     fn is_publish_whole(&self, entry: &Entry) -> bool {
         let packet = self.buffer.get(entry.at..entry.end).unwrap_or_default();
-        let Ok(Some(header)) = FixedHeader::decode(packet) else {
+        let Some(header) = FixedHeader::decode(packet) else {
             return false;
         };
         4 + u16_at(packet, header.length) as usize <= header.remaining

@@ -240,7 +240,7 @@ pub(crate) struct FixedHeader {
     pub first: u8,
     /// Bytes of this header itself, 2 to 5.
     pub length: usize,
-    /// Bytes that follow it.
+    /// Bytes that follow it; more than [`MAX_REMAINING`] if that is told against the standard.
     pub remaining: usize,
 }
 
@@ -248,40 +248,38 @@ impl FixedHeader {
     /// Bytes of the longest one.
     pub const LONGEST: usize = 5;
 
-    /// Reads the header at the start of `bytes`; `Ok(None)` when more of it is still to come.
+    /// Reads the header at the start of `bytes`; `None` when more of it is still to come.
     // Inlined where memory is plenty: every message passes here, and most are short.
     #[cfg_attr(target_pointer_width = "64", inline(always))]
-    pub fn decode(bytes: &[u8]) -> Result<Option<Self>, ProtocolError> {
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
         #[cfg(target_pointer_width = "64")]
         if let &[first, remaining @ ..0x80, ..] = bytes {
-            return Ok(Some(FixedHeader {
+            return Some(FixedHeader {
                 first,
                 length: 2,
                 remaining: remaining as usize,
-            }));
+            });
         }
-        let Some((&first, rest)) = bytes.split_first() else {
-            return Ok(None);
-        };
+        let (&first, rest) = bytes.split_first()?;
         let mut remaining = 0;
         let mut length = 1;
         let mut shift = 0;
         for &byte in rest {
-            remaining |= ((byte & 0x7f) as usize) << shift;
+            // A fourth byte that says it is not the last brings more than is allowed.
+            let is_last = byte < 0x80;
+            let bits = if shift == 21 { byte } else { byte & 0x7f };
+            remaining |= (bits as usize) << shift;
             shift += 7;
             length += 1;
-            if byte < 0x80 {
-                return Ok(Some(FixedHeader {
+            if is_last || length == Self::LONGEST {
+                return Some(FixedHeader {
                     first,
                     length,
                     remaining,
-                }));
-            }
-            if length == Self::LONGEST {
-                return Err(ProtocolError::RemainingLength);
+                });
             }
         }
-        Ok(None)
+        None
     }
 
     /// Whether the remaining length has its shortest form, as MQTT 5 wants it [MQTT-1.5.5-1].
@@ -514,7 +512,7 @@ mod tests {
             let mut packet = [0; 5];
             Writer::packet(&mut packet, first::PUBLISH, remaining);
             assert_eq!(&packet[1..=bytes.len()], bytes);
-            let header = FixedHeader::decode(&packet).unwrap().unwrap();
+            let header = FixedHeader::decode(&packet).unwrap();
             assert_eq!(
                 (header.first, header.remaining),
                 (first::PUBLISH, remaining)
@@ -527,16 +525,16 @@ mod tests {
     #[test]
     fn a_header_that_is_not_whole_yet_is_waited_for() {
         for part in [&[][..], &[0x30], &[0x30, 0x80], &[0x30, 0xff, 0xff, 0xff]] {
-            assert_eq!(FixedHeader::decode(part), Ok(None));
+            assert_eq!(FixedHeader::decode(part), None);
         }
     }
 
     #[test]
-    fn a_remaining_length_of_five_bytes_is_refused() {
-        assert_eq!(
-            FixedHeader::decode(&[0x30, 0x80, 0x80, 0x80, 0x80]),
-            Err(ProtocolError::RemainingLength)
-        );
+    fn a_remaining_length_of_five_bytes_is_more_than_is_allowed() {
+        for last in 0x80..=0xff {
+            let header = FixedHeader::decode(&[0x30, 0x80, 0x80, 0x80, last]).unwrap();
+            assert!(header.remaining > MAX_REMAINING);
+        }
     }
 
     #[test]

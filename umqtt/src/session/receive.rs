@@ -7,7 +7,9 @@ use crate::error::Error;
 use crate::keep_alive::Due;
 use crate::outbox::Answered;
 use crate::packet::reason::ReasonCode;
-use crate::packet::{FixedHeader, PacketIdentifier, ProtocolError, Version, ack, first};
+use crate::packet::{
+    FixedHeader, MAX_REMAINING, PacketIdentifier, ProtocolError, Version, ack, first,
+};
 use crate::time::Instant;
 
 /// What became of the packet at the front of the receive buffer.
@@ -106,9 +108,12 @@ impl Session<'_> {
             Incoming::Chunks => return Ok(self.chunk()),
         }
         let bytes = self.inbox.bytes();
-        let Some(header) = FixedHeader::decode(bytes)? else {
+        let Some(header) = FixedHeader::decode(bytes) else {
             return Ok(Progress::Incomplete);
         };
+        if header.remaining > MAX_REMAINING {
+            return Err(ProtocolError::RemainingLength.into());
+        }
         let length = header.packet_length();
         #[cfg(feature = "v5")]
         if self.version.is_5() {
