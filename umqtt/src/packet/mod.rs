@@ -265,19 +265,18 @@ impl FixedHeader {
         let mut length = 1;
         let mut shift = 0;
         for &byte in rest {
-            // A fourth byte that says it is not the last brings more than is allowed.
-            let is_last = byte < 0x80;
-            let bits = if shift == 21 { byte } else { byte & 0x7f };
-            remaining |= (bits as usize) << shift;
-            shift += 7;
+            remaining += (byte as usize) << shift;
             length += 1;
-            if is_last || length == Self::LONGEST {
+            // A fourth byte that says it is not the last has brought more than is allowed.
+            if byte < 0x80 || length == Self::LONGEST {
                 return Some(FixedHeader {
                     first,
                     length,
                     remaining,
                 });
             }
+            remaining -= 0x80 << shift;
+            shift += 7;
         }
         None
     }
