@@ -6,9 +6,10 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use monster_scenarios::device::Device;
-use monster_scenarios::process::Process;
+use monster_scenarios::process::{Process, Signal};
+use monster_scenarios::publisher::Publish;
 use monster_scenarios::virt::{Virt, VirtDevice, xtask};
-use monster_scenarios::world::{SOON, World, diagnostics, observe, status};
+use monster_scenarios::world::{SOON, World, diagnostics, observe, status, tree};
 
 #[test]
 fn a_stack_that_grows_too_far_is_said_and_restarts_the_machine() {
@@ -52,12 +53,66 @@ fn the_bench_has_the_switch_the_button_and_the_sensor() {
     bench.say("pulses 80 80 50");
     bench.say("pulses 70000");
     assert!(bench.hear("?").contains("65535"));
-    observer.expect(
-        &monster_scenarios::world::tree("/th"),
-        SOON,
-        "a fault",
-        |message| message.json()["error"].is_string(),
-    );
+    observer.expect(&tree("/th"), SOON, "a fault", |message| {
+        message.json()["error"].is_string()
+    });
+}
+
+#[test]
+fn a_held_button_opens_the_access_point_then_forgets_everything_as_the_led_tells_and_not_the_switch()
+ {
+    let world = World::new(&Virt);
+    let broker = world.broker();
+    let mut observer = observe(&broker);
+    let mut device = VirtDevice::new(world.options(&broker.url()));
+    device.power_on();
+    observer.expect_text(&status(), SOON, "online");
+    let mut bench = device.bench();
+    bench.say("pins");
+    bench.hear("switch");
+    let begun = Instant::now();
+    bench.say("button 1");
+    let before = bench.hear_within(Duration::from_secs(8), "ap 1");
+    assert!(begun.elapsed() > Duration::from_secs(4));
+    let after = bench.hear_within(Duration::from_secs(8), "started");
+    assert!(begun.elapsed() > Duration::from_secs(9));
+    let count = |heard: &[String], word: &str| {
+        let those = heard.iter().filter(|line| line.starts_with(word));
+        those.count()
+    };
+    // Four changes a second, from the first second of the hold on; then sixteen.
+    let (slow, fast) = (count(&before, "led"), count(&after, "led"));
+    assert!((12..=22).contains(&slow), "{before:?}");
+    assert!((60..=90).contains(&fast), "{after:?}");
+    assert_eq!(count(&before, "switch") + count(&after, "switch"), 0);
+    // Nothing of it is left on the broker, nor in the flash: it does not come back.
+    observer.expect(&tree("/switch/0"), SOON, "clearing", |message| {
+        message.retained && message.payload.is_empty()
+    });
+    bench.hear_within(SOON, "ap 1");
+}
+
+#[test]
+fn who_asks_which_one_it_is_is_shown_by_the_led() {
+    let world = World::new(&Virt);
+    let broker = world.broker();
+    let mut observer = observe(&broker);
+    let mut device = VirtDevice::new(world.options(&broker.url()));
+    device.power_on();
+    observer.expect_text(&status(), SOON, "online");
+    let mut bench = device.bench();
+    bench.say("pins");
+    bench.hear("switch");
+    Publish::new(tree("/sys/set"), "identify")
+        .qos(1)
+        .to(&broker);
+    bench.hear("identify");
+    // Eight changes a second for five seconds; then it is dark, as before.
+    let begun = Instant::now();
+    let changes = (0..40).map(|_| bench.hear("led")).collect::<Vec<_>>();
+    let took = begun.elapsed();
+    assert!((4..7).contains(&took.as_secs()), "{took:?}");
+    assert_eq!(changes.last().map(String::as_str), Some("led 0"));
 }
 
 #[test]
@@ -128,6 +183,24 @@ fn its_machine_ends_with_the_command_however_that_ends() {
     });
     process.kill();
     until(|| (!machine.exists()).then_some(()));
+}
+
+#[test]
+fn control_c_ends_it_at_once() {
+    let world = World::new(&Virt);
+    let mut command = Command::new(xtask());
+    command
+        .args(["virt", "--no-build", "--no-console", "--state"])
+        .arg(world.options("").state);
+    let mut process = Process::spawn("xtask virt", command);
+    until(|| {
+        let log = process.log();
+        log.iter()
+            .any(|line| line.contains("(power-on)"))
+            .then_some(())
+    });
+    process.signal(Signal::INT);
+    assert!(process.wait(Duration::from_secs(1)).is_some());
 }
 
 /// Waits until there is something.
