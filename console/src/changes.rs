@@ -91,22 +91,21 @@ impl Changes {
         }
     }
 
-    /// What the settings are with these changes, if all of them together are allowed.
-    pub(crate) fn apply(&self, settings: &Settings) -> Result<Settings, Refusal> {
-        let mut changed = settings.clone();
+    /// Makes these changes, in a copy of the settings: it is of no use if they are not all allowed
+    /// together.
+    pub(crate) fn apply(&self, settings: &mut Settings) -> Result<(), Refusal> {
         // Settings of a newer Monster may have keys that are unknown here; its error says so.
         for is_version in [true, false] {
             let due = |(key, _): &(&str, &str)| (*key == "version") == is_version;
             for (key, text) in self.iter().filter(due) {
-                changed
+                settings
                     .set(key, text)
                     .map_err(|error| Refusal::of(Some(key), &error))?;
             }
         }
-        changed
+        settings
             .validate()
-            .map_err(|error| Refusal::of(None, &error))?;
-        Ok(changed)
+            .map_err(|error| Refusal::of(None, &error))
     }
 
     /// Leaves out what is so already: a text that is the one shown. So a broker's address that is
@@ -250,16 +249,16 @@ mod tests {
 
     #[test]
     fn all_changes_are_made_or_none() {
-        let settings = Settings::default();
         let mut changes = Changes::new();
         changes.add("broker.password", "p").unwrap();
-        let refusal = changes.apply(&settings).unwrap_err();
+        let refusal = changes.apply(&mut Settings::default()).unwrap_err();
         assert!(refusal.error.contains("broker.user"), "{refusal:?}");
         changes.add("broker.user", "u").unwrap();
-        let changed = changes.apply(&settings).unwrap();
-        assert_eq!(changed.broker.user.as_str(), "u");
+        let mut settings = Settings::default();
+        changes.apply(&mut settings).unwrap();
+        assert_eq!(settings.broker.user.as_str(), "u");
         changes.add("mqtt.keep_alive", "4").unwrap();
-        let refusal = changes.apply(&settings).unwrap_err();
+        let refusal = changes.apply(&mut Settings::default()).unwrap_err();
         assert_eq!(refusal.key.as_deref(), Some("mqtt.keep_alive"));
         assert!(refusal.error.contains("5 to 65535"), "{refusal:?}");
     }

@@ -97,9 +97,9 @@ impl<H: Host> Console<H> {
     /// With [`Request::Try`]: the settings that are to be tried.
     pub async fn on_trial(&self) -> (WifiSettings, BrokerSettings) {
         let changes = self.changes().await;
-        let settings = self.settings(|settings| self.applied(&changes, settings).ok());
+        let mut settings = self.settings(Settings::clone);
         // They were found to be right before.
-        let settings = settings.unwrap_or_else(|| self.settings(Settings::clone));
+        let _ = self.apply(&changes, &mut settings);
         (settings.wifi, settings.broker)
     }
 
@@ -163,11 +163,8 @@ impl<H: Host> Console<H> {
             changes.clear();
             return Err(refusal);
         }
-        let wifi = self
-            .settings(|settings| self.applied(&changes, settings))?
-            .wifi;
+        let ssid = self.new_ssid(&changes)?;
         drop(changes);
-        let ssid = String::try_from(wifi.ssid.as_str()).unwrap_or_default();
         let outcome = Outcome::Trying(monster::trial::Step::Wifi);
         self.portal.trial.replace(Some(Tried { ssid, outcome }));
         let begun = self.ask(Request::Try).await;
@@ -175,6 +172,12 @@ impl<H: Host> Console<H> {
             self.portal.trial.replace(None);
             Refusal::new(None, format_args!("{why}"))
         })
+    }
+
+    fn new_ssid(&self, changes: &Changes) -> Result<String<SSID_MAX, u8>, Refusal> {
+        let mut settings = self.settings(Settings::clone);
+        self.apply(changes, &mut settings)?;
+        Ok(String::try_from(settings.wifi.ssid.as_str()).unwrap_or_default())
     }
 
     /// While settings are tried, no others can be stored.

@@ -390,8 +390,7 @@ impl<H: Host> Console<H> {
     ) -> Result<bool, Refusal> {
         changes.clear();
         fill(changes)?;
-        let settings = self.settings.borrow();
-        changes.retain_new(&settings);
+        changes.retain_new(&self.settings.borrow());
         for (key, _) in changes.iter() {
             if let Some(origin) = self.host.origin(key) {
                 let place = match origin {
@@ -405,7 +404,7 @@ impl<H: Host> Console<H> {
                 ));
             }
         }
-        self.applied(changes, &settings).map(drop)?;
+        self.apply(changes, &mut self.settings.borrow().clone())?;
         Ok(changes.iter().next().is_some())
     }
 
@@ -414,27 +413,23 @@ impl<H: Host> Console<H> {
         if let Err(why) = stored {
             return Err(Refusal::new(None, format_args!("cannot store: {why}")));
         }
-        let changed = self.applied(changes, &self.settings.borrow())?;
+        let mut changed = self.settings.borrow().clone();
+        self.apply(changes, &mut changed)?;
         *self.settings.borrow_mut() = changed;
         Ok(true)
     }
 
-    /// The settings with these changes, as a device with this id would find them right.
-    pub(crate) fn applied(
-        &self,
-        changes: &Changes,
-        settings: &Settings,
-    ) -> Result<Settings, Refusal> {
+    /// Makes these changes in a copy of the settings, if a device with this id would find them right.
+    pub(crate) fn apply(&self, changes: &Changes, settings: &mut Settings) -> Result<(), Refusal> {
         let is_own = settings.id.is_none();
-        let mut with_id = settings.clone();
         if is_own {
-            with_id.id.clone_from(&self.id.borrow());
+            settings.id.clone_from(&self.id.borrow());
         }
-        let mut changed = changes.apply(&with_id)?;
-        if is_own && changed.id == with_id.id {
-            changed.id = None;
+        changes.apply(settings)?;
+        if is_own && settings.id == *self.id.borrow() {
+            settings.id = None;
         }
-        Ok(changed)
+        Ok(())
     }
 
     /// Waits for the turn to want something.
