@@ -37,7 +37,7 @@ pub(crate) const VISITORS: usize = EVENT_STREAMS + 2;
 /// What a connection receives into: requests are small.
 const RECEIVE: usize = 448;
 /// What a connection sends from.
-const SEND: usize = 768;
+const SEND: usize = 704;
 /// How long somebody may be silent who was sent something, or who only begins to connect.
 const SILENCE: Duration = Duration::from_secs(15);
 /// How often somebody who is silent is asked whether it is there still.
