@@ -6,89 +6,18 @@ mod asynch_example;
 mod backlog_example;
 #[path = "../examples/blocking.rs"]
 mod blocking_example;
+#[path = "common/mosquitto.rs"]
+mod broker;
 #[path = "../examples/sans_io.rs"]
 mod sans_io_example;
 #[path = "../examples/simple.rs"]
 mod simple_example;
 
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-
+use broker::Mosquitto;
 use umqtt::blocking::Client;
 use umqtt::std::{Clock, TcpTransport};
 use umqtt::{ClientError, Clock as _, Connect, Error, Event, TopicName};
 use umqtt::{Publish, Qos, ReasonCode, Subscription};
-
-/// A broker that is gone with the test.
-struct Mosquitto {
-    process: Child,
-    address: String,
-}
-
-impl Mosquitto {
-    /// Starts one that remembers nothing between tests.
-    #[track_caller]
-    fn start() -> Self {
-        // Somebody else may take the port before it does.
-        for _ in 0..10 {
-            let port = TcpListener::bind("127.0.0.1:0")
-                .and_then(|listener| listener.local_addr())
-                .expect("a free port")
-                .port();
-            let mut broker = Mosquitto {
-                process: spawn(port),
-                address: format!("127.0.0.1:{port}"),
-            };
-            if broker.is_up() {
-                return broker;
-            }
-        }
-        panic!("mosquitto does not start");
-    }
-
-    fn is_up(&mut self) -> bool {
-        let limit = Instant::now() + Duration::from_secs(10);
-        while Instant::now() < limit {
-            if self.process.try_wait().expect("its state").is_some() {
-                return false;
-            }
-            if TcpStream::connect(&self.address).is_ok() {
-                return true;
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        false
-    }
-
-    fn transport(&self) -> TcpTransport {
-        TcpTransport::connect(&self.address, 5_000).expect("a connection")
-    }
-}
-
-impl Drop for Mosquitto {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-#[track_caller]
-fn spawn(port: u16) -> Child {
-    // Debian keeps it where not every PATH leads.
-    for program in ["mosquitto", "/usr/sbin/mosquitto"] {
-        let child = Command::new(program)
-            .args(["-p", &port.to_string()])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        if let Ok(child) = child {
-            return child;
-        }
-    }
-    panic!("these tests need mosquitto: apt-get install mosquitto");
-}
 
 fn kept(client_id: &str) -> Connect<'_> {
     Connect {

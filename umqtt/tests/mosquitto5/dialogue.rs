@@ -1,6 +1,7 @@
 //! What MQTT 5 has more, through the blocking driver.
 
 use std::io::Write as _;
+use std::net::TcpStream;
 
 use umqtt::blocking::Client;
 use umqtt::std::{Clock, TcpTransport};
@@ -228,7 +229,7 @@ fn the_broker_makes_up_a_client_identifier() {
 #[test]
 fn a_broker_that_ends_the_connection_says_why() {
     let broker = Mosquitto::start();
-    let stream = broker.stream();
+    let stream = TcpStream::connect(&broker.address).expect("a connection");
     let mut behind = stream.try_clone().expect("a second handle");
     let transport = TcpTransport::new(stream).expect("a transport");
     let mut client = client(256);
