@@ -73,6 +73,8 @@ pub struct Bench {
     pub ended: Option<Output>,
     pub log: Vec<String>,
     pub steps: Vec<Step>,
+    /// All that device and board told each other, since ever, as `Debug` shows it.
+    pub shown: Vec<String>,
     /// Every byte the device sent on this connection.
     pub wire: Vec<u8>,
     inbox: BytesMut,
@@ -169,6 +171,7 @@ impl Bench {
             ended: None,
             log: Vec::new(),
             steps: Vec::new(),
+            shown: Vec::new(),
             wire: Vec::new(),
             inbox: BytesMut::new(),
             outgoing: Vec::new(),
@@ -205,6 +208,7 @@ impl Bench {
     }
 
     pub fn handle(&mut self, input: Input<'_>) {
+        self.shown.push(format!("Input::{input:?}"));
         self.device.handle(input, self.instant());
         self.settle();
     }
@@ -245,6 +249,7 @@ impl Bench {
 
     fn carry_out(&mut self, output: Output) {
         assert_eq!(self.ended, None, "nothing comes after the end");
+        self.shown.push(format!("Output::{output:?}"));
         let answer = match &output {
             Output::Log(line) => {
                 self.log.push(line.text.as_str().to_owned());
@@ -302,6 +307,7 @@ impl Bench {
         };
         self.steps.push(Step::Output(output));
         if let Some(answer) = answer {
+            self.shown.push(format!("Input::{answer:?}"));
             self.device.handle(answer, self.instant());
         }
     }
