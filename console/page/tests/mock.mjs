@@ -22,6 +22,7 @@ export class Mock {
   wait = 7; // Seconds that too many wrong passwords cost.
   attempts = 0;
   silent = false; // Its streams stay open and say nothing.
+  cuts = ""; // Answers to this path break off in their middle.
   slots = 4; // How many pages are served events.
   streams = new Set();
   sockets = new Set();
@@ -107,8 +108,11 @@ export class Mock {
     for await (const chunk of request) text += chunk;
     const body = text ? JSON.parse(text) : {};
     const answer = (status, value, headers = {}) => {
+      const text = value && JSON.stringify(value);
+      if (path == this.cuts) headers["Content-Length"] = text.length;
       response.writeHead(status, { "Content-Type": "application/json", "Cache-Control": "no-store", ...headers });
-      response.end(value && JSON.stringify(value));
+      if (path == this.cuts) return response.write(text.slice(0, 3), () => response.destroy());
+      response.end(text);
     };
     if (route == "GET /") {
       response.writeHead(200, { "Content-Type": "text/html; charset=utf-8", "Content-Encoding": "gzip", "Content-Security-Policy": policy(this.page), "X-Content-Type-Options": "nosniff" });

@@ -59,6 +59,21 @@ describe("trouble", { concurrency: 4 }, () => {
     await page.done();
   });
 
+  it("an answer that breaks off in its middle is none", async test => {
+    const mock = Object.assign(new Mock(), { cuts: "/api/history" });
+    const page = await opened(test, mock, look("desktop-en-dark"));
+    await login(page, mock.password);
+    await shows(page, "#name", "Monster-1226d800");
+    mock.cuts = "/api/command";
+    await page.click("#switch");
+    await shows(page, "#toast", "The device does not answer");
+    mock.cuts = "/api/settings";
+    await page.evaluate(() => toast(""));
+    await page.click('.tabs a[href="#settings"]');
+    await shows(page, "#toast", "The device does not answer");
+    await page.done();
+  });
+
   it("a device that says nothing for 13 s is not connected, and is asked again", async test => {
     const mock = new Mock();
     const page = await opened(test, mock, look("phone-zh-light"));
