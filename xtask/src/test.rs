@@ -1,10 +1,11 @@
 //! All tests, in the order in which they are cheapest to fail.
 
+use std::fs;
 use std::panic::resume_unwind;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::command::{Failed, cargo, program};
+use crate::command::{Failed, cargo, program, root};
 use crate::{
     bench, conformance, console, docs, esp32c3, fuzz, lint, no_panic, packages, page, published,
     quick_starts, readme, semver, size, virt, wear,
@@ -30,19 +31,21 @@ pub fn everything() -> Result<(), Failed> {
     })?;
     stages.count("fuzz", || tests(fuzz::SEEDS))?;
     stages.run("build", build_for_scenarios)?;
-    // The end-to-end tests start the program as a person would. They mostly wait, so there may be
-    // more of them at once than there are processors.
     stages.count("scenarios", || {
-        tests("test --package monster-scenarios -- --test-threads 8")
+        tests(&scenario_tests(&["--lib", "--bins"], |test| test != AIR)?)
     })?;
-    stages.count("brokers", || tests(BROKERS))?;
-    stages.run("console", console::console)?;
+    // Minutes of waiting, with ten seconds of patience.
+    let air = || tests(&scenario_tests(&[], |test| test == AIR)?);
+    stages.beside("air", air, |stages| {
+        stages.count("brokers", || tests(BROKERS))?;
+        stages.run("console", console::console)
+    })?;
     stages.count("page", || page::page(&page::Options::default()))?;
     stages.run("portal", page::portal)?;
     stages.count("quick starts", || quick_starts::quick_starts(&[]))?;
     // The board mostly waits for its blows. What is counted or built meanwhile does not mind them; it must not
     // build that board.
-    let chaos = || chaos(1, 2);
+    let chaos = || chaos(1, 2).map(|()| 0);
     stages.beside("chaos", chaos, |stages| {
         stages.run("sim", || {
             cargo("run --quiet --release --package monster-sim -- --seed 1 --hours 5000").run()
@@ -71,6 +74,32 @@ pub fn brokers(more: &[String]) -> Result<(), Failed> {
     // One of them is `monster broker`.
     cargo("build --package monster-desk").run()?;
     cargo(BROKERS).args(more).run()
+}
+
+/// The end-to-end tests of access points, whose times are minutes, and are not shortened.
+const AIR: &str = "virt_air";
+
+/// What `cargo` is told for these targets and those of the end-to-end tests that are chosen by name.
+///
+/// They start the device as a person would. They mostly wait, so there may be more of them at once than
+/// there are processors.
+fn scenario_tests(more: &[&str], is_chosen: impl Fn(&str) -> bool) -> Result<String, Failed> {
+    let folder = root().join("scenarios/tests");
+    let entries = fs::read_dir(&folder)
+        .map_err(|error| Failed::Advice(format!("cannot read {}: {error}", folder.display())))?;
+    let mut words: Vec<String> = more.iter().map(ToString::to_string).collect();
+    for entry in entries.flatten() {
+        let path = entry.path();
+        let name = path.file_stem().and_then(|name| name.to_str());
+        words.extend(
+            name.filter(|name| is_chosen(name))
+                .map(|name| format!("--test {name}")),
+        );
+    }
+    let words = words.join(" ");
+    Ok(format!(
+        "test --package monster-scenarios {words} -- --test-threads 8"
+    ))
 }
 
 const BROKERS: &str = "run --quiet --package umqtt-brokers --";
@@ -184,22 +213,24 @@ impl Stages {
         Ok(())
     }
 
-    /// One while the others run. It is waited for, whatever becomes of them.
+    /// One that says how many tests passed, while the others run. It is waited for, whatever becomes of
+    /// them.
     fn beside(
         &mut self,
         name: &'static str,
-        stage: impl FnOnce() -> Result<(), Failed> + Send,
+        stage: impl FnOnce() -> Result<u64, Failed> + Send,
         others: impl FnOnce(&mut Self) -> Result<(), Failed>,
     ) -> Result<(), Failed> {
         let started = Instant::now();
-        let (outcome, took) = thread::scope(|scope| {
+        let (outcome, others, took) = thread::scope(|scope| {
             let running = scope.spawn(|| (stage(), started.elapsed()));
             let others = others(self);
             let (outcome, took) = running.join().unwrap_or_else(|panic| resume_unwind(panic));
-            (outcome.and(others), took)
+            (outcome, others, took)
         });
         self.took.push((name, took));
-        outcome
+        self.passed += outcome?;
+        others
     }
 
     fn print(&self) {
@@ -226,16 +257,19 @@ mod tests {
     #[test]
     fn if_one_of_two_stages_fails_both_do_and_both_are_waited_for() {
         let mut stages = Stages::new();
-        let well = stages.beside("one", || Ok(()), |stages| stages.run("other", || Ok(())));
+        let well = stages.beside("one", || Ok(3), |stages| stages.run("other", || Ok(())));
         assert!(well.is_ok());
-        assert_eq!(stages.took.len(), 2);
-        let one = stages.beside("one", fails, |stages| stages.run("other", || Ok(())));
+        assert_eq!((stages.passed, stages.took.len()), (3, 2));
+        let fails_to_count = || fails().map(|()| 0);
+        let one = stages.beside("one", fails_to_count, |stages| {
+            stages.run("other", || Ok(()))
+        });
         assert!(one.is_err());
         let mut has_ended = false;
         let slow = || {
             thread::sleep(Duration::from_millis(20));
             has_ended = true;
-            Ok(())
+            Ok(0)
         };
         let other = stages.beside("one", slow, |stages| stages.run("other", fails));
         assert!(other.is_err() && has_ended);
