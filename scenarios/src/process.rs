@@ -1,7 +1,7 @@
 //! A child process that cannot outlive the test that started it.
 
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -30,15 +30,29 @@ impl Process {
         Self::spawn_reading(name, command, |_| Line::Log)
     }
 
+    /// As [`Process::spawn`], with a keyboard: [`Process::type_in`].
+    pub fn spawn_typing(name: &str, command: Command) -> Self {
+        Self::start(name, command, Stdio::piped(), |_| Line::Log)
+    }
+
     /// As [`Process::spawn`], but hands each line of the standard output to `read` first.
     pub fn spawn_reading(
         name: &str,
         command: Command,
         read: impl FnMut(&str) -> Line + Send + 'static,
     ) -> Self {
+        Self::start(name, command, Stdio::null(), read)
+    }
+
+    fn start(
+        name: &str,
+        command: Command,
+        stdin: Stdio,
+        read: impl FnMut(&str) -> Line + Send + 'static,
+    ) -> Self {
         let mut command = bound_to_this_thread(command);
         let mut child = command
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -60,6 +74,16 @@ impl Process {
     /// The process id.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Types this at its keyboard.
+    ///
+    /// # Panics
+    /// If it has none, or is gone.
+    pub fn type_in(&self, text: &str) {
+        let mut keyboard = self.child.stdin.as_ref().expect("it has a keyboard");
+        let typed = keyboard.write_all(text.as_bytes());
+        typed.expect("what is typed is taken");
     }
 
     /// Sends a signal; a process that is gone already is left in peace.

@@ -76,6 +76,12 @@ impl VirtDevice {
         Bench::connect(&self.options.state)
     }
 
+    /// Types a line at its serial port.
+    pub fn type_in(&self, line: &str) {
+        let process = self.process.as_ref().expect("it has power");
+        process.type_in(&format!("{line}\r"));
+    }
+
     /// Lets what is sent to the port of this computer arrive at a UDP port of the device.
     pub fn forward_udp(&self, from: u16, to: u16) {
         self.forward("udp", from, to);
@@ -128,7 +134,7 @@ impl Device for VirtDevice {
             command.args(["--access-point", tap]);
         }
         let command = with_resolver(command, self.options.resolver.as_deref());
-        self.process = Some(Process::spawn("virt", command));
+        self.process = Some(Process::spawn_typing("virt", command));
     }
 
     fn cut_power(&mut self) {

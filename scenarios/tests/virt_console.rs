@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::thread;
@@ -225,6 +225,11 @@ fn settings_are_stored_the_device_starts_anew_with_them_and_no_secret_gets_out()
         seen += &bench.ask(&format!("GET {path}"), &cookie, "").text;
     }
     let put = |body| bench.ask("PUT /api/settings", &cookie, body);
+    seen += &typed_at_the_serial_port(&bench.device);
+    seen += &told_by_multicast_dns(&bench.device);
+    let starts = |log: &[String]| log.iter().filter(|line| line.contains("this is")).count();
+    // What was typed shows these words too.
+    let before = starts(&bench.device.log());
     let refused = put(r#"{"mqtt.keep_alive":"4","broker.password":"canary-new"}"#);
     assert_eq!(refused.status, 400, "{refused:?}");
     let stored = put(r#"{"classic.on":"an","broker.password":"canary-new"}"#);
@@ -232,8 +237,7 @@ fn settings_are_stored_the_device_starts_anew_with_them_and_no_secret_gets_out()
     seen += &(refused.text + &stored.text);
     let mut observer = observe(&bench.broker);
     let deadline = Instant::now() + SOON;
-    let starts = |log: &[String]| log.iter().filter(|line| line.contains("this is")).count();
-    while starts(&bench.device.log()) < 2 {
+    while starts(&bench.device.log()) < before + 1 {
         assert!(Instant::now() < deadline, "it does not start anew");
         thread::sleep(Duration::from_millis(20));
     }
@@ -245,7 +249,7 @@ fn settings_are_stored_the_device_starts_anew_with_them_and_no_secret_gets_out()
     // Nor does it say one when it panics, with all of them in its memory.
     bench.device.bench().say("overflow");
     let deadline = Instant::now() + SOON;
-    while starts(&bench.device.log()) < 3 {
+    while starts(&bench.device.log()) < before + 2 {
         assert!(Instant::now() < deadline, "it does not start anew");
         thread::sleep(Duration::from_millis(20));
     }
@@ -261,6 +265,90 @@ fn settings_are_stored_the_device_starts_anew_with_them_and_no_secret_gets_out()
     }
     seen += &(settings + &log + &said);
     assert!(!seen.contains("canary"), "{seen}");
+}
+
+/// What somebody sees at the device's serial port who looks at everything, and sets secrets.
+fn typed_at_the_serial_port(device: &VirtDevice) -> String {
+    for (line, told) in [
+        ("get", "log.syslog = "),
+        ("get broker.password", "allowed: up to"),
+        (
+            "set broker.password canary-typed",
+            "stored; restart to use it",
+        ),
+        (
+            "set wifi.password canary",
+            "wifi.password (value not shown)",
+        ),
+        // The one it has: not even that is told.
+        (
+            "set console.password canary-console",
+            "stored; restart to use it",
+        ),
+        ("status", "up "),
+        ("log", "info  connected to mqtt"),
+        ("help", "factory-reset "),
+    ] {
+        let before = device.log().len();
+        device.type_in(line);
+        let deadline = Instant::now() + SOON;
+        let told = |log: &[String]| log.iter().skip(before).any(|line| line.contains(told));
+        while !told(&device.log()) {
+            assert!(Instant::now() < deadline, "{line}: {:#?}", device.log());
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+    let said = device.log().join("\n");
+    for secret in ["broker.password", "wifi.password", "console.password"] {
+        assert!(said.contains(&format!("{secret} = (set)")), "{said}");
+    }
+    assert!(said.contains("set broker.password ************"), "{said}");
+    said
+}
+
+/// What is told to whoever asks on the network for the device's name, for all that is known of it, and for
+/// services.
+fn told_by_multicast_dns(device: &VirtDevice) -> String {
+    const ADDRESS: u8 = 1;
+    const POINTER: u8 = 12;
+    const ALL: u8 = 255;
+    let port = free_port();
+    device.forward_udp(port, 5353);
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let set = socket.set_read_timeout(Some(Duration::from_millis(200)));
+    set.expect("a socket has a time-out");
+    let mut told = String::new();
+    let name = format!("monster-{}", World::ID);
+    for (labels, kind, is_known) in [
+        ([&*name, "local"].as_slice(), ADDRESS, true),
+        (&[&name, "local"], ALL, true),
+        (&["_services", "_dns-sd", "_udp", "local"], POINTER, false),
+        (&["_http", "_tcp", "local"], ALL, false),
+    ] {
+        let mut question = vec![0, 7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+        for label in labels {
+            question.push(u8::try_from(label.len()).expect("a label is short"));
+            question.extend(label.bytes());
+        }
+        question.extend([0, 0, kind, 0, 1]);
+        let deadline = Instant::now() + SOON;
+        let mut answer = [0; 1500];
+        loop {
+            // A question may be lost.
+            let asked = socket.send_to(&question, (Ipv4Addr::LOCALHOST, port));
+            asked.expect("the port is forwarded");
+            match socket.recv(&mut answer) {
+                Ok(length) => told += &String::from_utf8_lossy(&answer[..length]),
+                Err(_) if is_known => {
+                    assert!(Instant::now() < deadline, "nobody answers: {labels:?}");
+                    continue;
+                }
+                Err(_) => {}
+            }
+            break;
+        }
+    }
+    told
 }
 
 #[test]
