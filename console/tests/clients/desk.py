@@ -47,6 +47,9 @@ class Desk:
         if died is not None:
             raise SystemExit(f"the device died: {died}")
 
+    def wait_for_start(self):
+        """It serves its console while it starts anew."""
+
     def ask(self, method, path, body=None, cookie=None):
         """Returns the status, the headers and what the body says."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)

@@ -1,5 +1,5 @@
-"""MicroPython's WebREPL client, as the PyPI package `webrepl` has it, against a real device: version,
-commands, and `settings.toml` there and back."""
+"""MicroPython's WebREPL client, as the PyPI package `webrepl` has it, against real devices, this computer and the
+board in QEMU: version, commands, and `settings.toml` there and back."""
 
 import sys
 import tomllib
@@ -7,10 +7,11 @@ import tomllib
 import webrepl
 
 from desk import PASSWORD, Desk
+from virt import Virt
 
 
-def connect(desk, password=PASSWORD):
-    repl = webrepl.Webrepl(host="127.0.0.1", port=desk.port, password=password)
+def connect(device, password=PASSWORD):
+    repl = webrepl.Webrepl(host="127.0.0.1", port=device.port, password=password)
     repl.s.settimeout(10)
     return repl
 
@@ -36,28 +37,28 @@ def flat(table, prefix=""):
             yield prefix + key, value
 
 
-def settings(desk):
-    text = connect(desk).get_file_content("settings.toml").decode()
+def settings(device):
+    text = connect(device).get_file_content("settings.toml").decode()
     return text, dict(flat(tomllib.loads(text)))
 
 
-def put(desk, text):
+def put(device, text):
     """Returns whether the device took the file."""
-    name = f"{desk.folder.name}/to-send.toml"
+    name = f"{device.folder.name}/to-send.toml"
     with open(name, "w") as file:
         file.write(text)
     try:
-        connect(desk).put_file(name, "settings.toml")
+        connect(device).put_file(name, "settings.toml")
         return True
     except AssertionError:
         # So this client says that the answer's code is not 0.
         return False
 
 
-with Desk(sys.argv[1]) as desk:
-    assert not connect(desk, "not-the-password").connected
+def check(device):
+    assert not connect(device, "not-the-password").connected
 
-    repl = connect(desk)
+    repl = connect(device)
     assert repl.connected
     until_prompt(repl)
     assert repl.get_ver()[0] == 1, "MicroPython's major version"
@@ -69,27 +70,35 @@ with Desk(sys.argv[1]) as desk:
     assert "no such command" in execute(repl, "import os")
     repl.disconnect()
 
-    text, before = settings(desk)
+    text, before = settings(device)
     assert before["mqtt.keep_alive"] in (60, "60"), before
     assert PASSWORD not in text
     for wrong in ["mqtt.keep_alive = 1\n", "there.is.none = 1\n", "this is no TOML", "heartbeat.seconds = 9\nmqtt.keep_alive = 1\n"]:
-        assert not put(desk, wrong), wrong
-    assert settings(desk)[1] == before, "nothing was changed"
+        assert not put(device, wrong), wrong
+    assert settings(device)[1] == before, "nothing was changed"
     # Back as it came, and then another.
-    assert put(desk, text)
-    assert settings(desk)[1] == before
-    assert put(desk, "[mqtt]\nkeep_alive = 33\n")
-    after = settings(desk)[1]
+    assert put(device, text)
+    assert settings(device)[1] == before
+    assert put(device, "[mqtt]\nkeep_alive = 33\n")
+    device.wait_for_start()
+    after = settings(device)[1]
     assert after.pop("mqtt.keep_alive") in (33, "33"), after
     before.pop("mqtt.keep_alive")
     assert after == before, "all others are as they were"
-    assert put(desk, "broker.user = 'ann'\nbroker.password = 'canary'\nbroker.url = 'mqtt://bob:canary@127.0.0.1:1'\n")
-    text, after = settings(desk)
+    assert put(device, "broker.user = 'ann'\nbroker.password = 'canary'\nbroker.url = 'mqtt://bob:canary@127.0.0.1:1'\n")
+    device.wait_for_start()
+    text, after = settings(device)
     assert "canary" not in text and after["broker.user"] == "ann", text
     # What is not whole by the limit of a file is refused.
-    assert not put(desk, "#" * 5000)
-    repl = connect(desk)
+    assert not put(device, "#" * 5000)
+    repl = connect(device)
     until_prompt(repl)
     assert "33" in execute(repl, "get mqtt.keep_alive")
 
+
+with Desk(sys.argv[1]) as desk:
+    check(desk)
+with Virt(sys.argv[2]) as virt:
+    check(virt)
+    assert PASSWORD not in virt.said and "canary" not in virt.said, virt.said
 print("MicroPython's WebREPL client works: password, version, commands, get, put")
