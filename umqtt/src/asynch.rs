@@ -288,9 +288,7 @@ impl<'b, T: Read + Write, C: Timer> Client<'b, T, C> {
                 continue;
             };
             let failure = match self.session.event(step) {
-                Event::Published(answered, answer) if answered == identifier => {
-                    answer.reason.is_error().then_some(answer.reason)
-                }
+                Event::Published(answered, answer) if answered == identifier => answer.failure(),
                 Event::Subscribed(answered, codes) | Event::Unsubscribed(answered, codes)
                     if answered == identifier =>
                 {

@@ -16,7 +16,8 @@ use crate::session::Event;
 pub struct Reconnect<'a, T> {
     /// What it connects with.
     pub connect: Connect<'a>,
-    /// What it subscribes to, unless the server still has its session.
+    /// What it subscribes to, unless the server still has its session, and has answered the SUBSCRIBE
+    /// in it.
     pub subscriptions: &'a [Subscription<'a>],
     /// How long it waits before each attempt.
     pub backoff: Backoff,
@@ -24,6 +25,8 @@ pub struct Reconnect<'a, T> {
     attempts: u32,
     connections: u32,
     retransmits: u32,
+    /// A session of the server has begun, and the SUBSCRIBE in it was not answered.
+    unanswered: bool,
 }
 
 /// Why an attempt to come back failed. The next one may succeed.
@@ -60,6 +63,7 @@ impl<'a, T: Timer> Reconnect<'a, T> {
             attempts: 0,
             connections: 0,
             retransmits: 0,
+            unanswered: false,
         }
     }
 
@@ -80,7 +84,7 @@ impl<'a, T: Timer> Reconnect<'a, T> {
     }
 
     /// Waits as long as it is time for, then makes one attempt: opens a transport, connects, and
-    /// subscribes if the server has no session. Returns whether it had one. Events that come before
+    /// subscribes if the server has no session, or one in which it has not answered the SUBSCRIBE. Returns whether it had one. Events that come before
     /// the subscriptions stand are handed to `on_event`.
     ///
     /// After an error call it again: it waits longer, and no shorter before an attempt has
@@ -117,9 +121,13 @@ impl<'a, T: Timer> Reconnect<'a, T> {
         self.connections = self.connections.saturating_add(1);
         let retransmits = client.session().retransmits() as u32;
         self.retransmits = self.retransmits.saturating_add(retransmits);
-        if !session_present && !self.subscriptions.is_empty() {
+        // The server may have kept its session from a connection that broke before the answer.
+        self.unanswered |= !session_present;
+        if self.unanswered && !self.subscriptions.is_empty() {
             let subscribing = client.subscribe(self.subscriptions).await?;
-            client.settle(subscribing, on_event).await?;
+            let answer = client.settle(subscribing, on_event).await;
+            self.unanswered = !matches!(answer, Ok(()) | Err(ClientError::Refused(_)));
+            answer?;
         }
         Ok(session_present)
     }

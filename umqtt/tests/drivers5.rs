@@ -521,3 +521,57 @@ fn pieces_come_through_the_drivers() {
         }
     }
 }
+
+// 5: [MQTT-4.3.3-7] [MQTT-4.4.0-1]
+#[test]
+fn a_message_of_qos_2_that_the_server_was_done_with_before_is_settled_and_not_refused() {
+    let clock = VirtualClock::default();
+    let kept = Connect {
+        clean_session: false,
+        ..v5()
+    };
+    let message = Publish::new("t", b"p").qos(Qos::ExactlyOnce);
+    let pubrec = [0x50, 2, 0, 1];
+    // The PUBCOMP of the first connection was lost: on the second the server knows nothing any more.
+    let present = [0x20, 3, 1, 0, 0];
+    let not_found = [0x70, 3, 0, 1, 0x92];
+    let refusal = [0x50, 3, 0, 2, 0x97];
+    let refused = Err(ClientError::Refused(ReasonCode::QUOTA_EXCEEDED));
+
+    let wire = Wire::new(&clock, &CONNACK);
+    let mut client = blocking::Client::new(leak(), leak(), clock.clone());
+    client.connect(End(wire.clone()), &kept).unwrap();
+    let identifier = client.publish(&message).unwrap().unwrap();
+    wire.incoming(&pubrec);
+    assert_eq!(client.receive_until(clock.now()), Ok(None));
+    let wire = Wire::new(&clock, &present);
+    client.connect(End(wire.clone()), &kept).unwrap();
+    client.flush().unwrap();
+    assert!(wire.written().ends_with(&[0x62, 2, 0, 1]));
+    wire.incoming(&not_found);
+    assert_eq!(client.settle(identifier, |_| {}), Ok(()));
+    let identifier = client.publish(&message).unwrap().unwrap();
+    wire.incoming(&refusal);
+    assert_eq!(client.settle(identifier, |_| {}), refused);
+
+    let wire = Wire::new(&clock, &CONNACK);
+    let mut client = asynchronous(&clock);
+    let mut executor = Executor::new(&clock, None);
+    let connected = executor.run(client.connect(End(wire.clone()), &kept));
+    connected.unwrap().unwrap();
+    let identifier = executor.run(client.publish(&message)).unwrap().unwrap();
+    wire.incoming(&pubrec);
+    let heard = executor.run(client.try_receive()).unwrap();
+    assert_eq!(heard, Ok(None));
+    let wire = Wire::new(&clock, &present);
+    let connected = executor.run(client.connect(End(wire.clone()), &kept));
+    connected.unwrap().unwrap();
+    executor.run(client.flush()).unwrap().unwrap();
+    wire.incoming(&not_found);
+    let settled = executor.run(client.settle(identifier.unwrap(), |_| {}));
+    assert_eq!(settled, Some(Ok(())));
+    let identifier = executor.run(client.publish(&message)).unwrap().unwrap();
+    wire.incoming(&refusal);
+    let settled = executor.run(client.settle(identifier.unwrap(), |_| {}));
+    assert_eq!(settled, Some(refused));
+}

@@ -35,17 +35,20 @@ fn packet(stream: &mut TcpStream) -> Vec<u8> {
     [&header[..], &body].concat()
 }
 
+/// The next connection, up to its CONNECT.
+fn accept(listener: &TcpListener) -> TcpStream {
+    let (mut stream, _) = listener.accept().expect("a connection");
+    stream
+        .set_read_timeout(Some(Duration::from_secs(5)))
+        .expect("a time-out");
+    assert_eq!(packet(&mut stream)[0], 0x10, "CONNECT");
+    stream
+}
+
 /// A server of five connections: refuses, forgets, refuses the subscription, remembers but does not
 /// acknowledge, remembers.
 fn server(listener: TcpListener) {
-    let accept = || {
-        let (mut stream, _) = listener.accept().expect("a connection");
-        stream
-            .set_read_timeout(Some(Duration::from_secs(5)))
-            .expect("a time-out");
-        assert_eq!(packet(&mut stream)[0], 0x10, "CONNECT");
-        stream
-    };
+    let accept = || accept(&listener);
     accept().write_all(&[0x20, 2, 0, 3]).expect("CONNACK");
 
     let mut stream = accept();
@@ -150,6 +153,64 @@ async fn it_comes_back_and_subscribes_only_where_the_server_forgot() {
     assert_eq!(way.attempts(), 6);
     assert_eq!(way.reconnects(), 3, "the refused CONNECT is none");
     assert_eq!(way.retransmits(), 1);
+    client.disconnect().await.expect("a farewell");
+    server.join().expect("the server saw what it expected");
+}
+
+/// Has a session from the first connection on, which is lost before the SUBACK; on the second one the
+/// SUBSCRIBE is answered; on the third nothing is left to ask.
+fn server_that_dies_before_the_suback(listener: TcpListener) {
+    let mut stream = accept(&listener);
+    stream.write_all(&[0x20, 2, 0, 0]).expect("CONNACK");
+    assert_eq!(packet(&mut stream)[0], 0x82, "SUBSCRIBE");
+    drop(stream);
+
+    let mut stream = accept(&listener);
+    stream.write_all(&[0x20, 2, 1, 0]).expect("CONNACK");
+    let subscribe = packet(&mut stream);
+    assert_eq!(subscribe[0], 0x82, "SUBSCRIBE, for it was not answered");
+    stream
+        .write_all(&[0x90, 3, subscribe[2], subscribe[3], 1])
+        .expect("SUBACK");
+    // Until the client has it.
+    assert_eq!(packet(&mut stream), b"\x30\x03\x00\x01t");
+    drop(stream);
+
+    let mut stream = accept(&listener);
+    stream.write_all(&[0x20, 2, 1, 0]).expect("CONNACK");
+    assert_eq!(packet(&mut stream), [0xe0, 0], "DISCONNECT");
+}
+
+#[tokio::test]
+async fn a_subscription_that_was_lost_with_the_connection_is_asked_for_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let server = thread::spawn(move || server_that_dies_before_the_suback(listener));
+
+    let (mut receive, mut send) = ([0; 256], [0; 256]);
+    let start = tokio::time::Instant::now();
+    let mut client = Client::new(&mut receive, &mut send, Clock(start));
+    let subscriptions = [Subscription::new("a", Qos::AtLeastOnce)];
+    let connect = Connect {
+        clean_session: false,
+        ..Connect::new("c")
+    };
+    let backoff = Backoff::new(2, 20, 7);
+    let mut way = Reconnect::new(connect, &subscriptions, backoff, Clock(start));
+    let open = async || {
+        tokio::net::TcpStream::connect(address)
+            .await
+            .map(FromTokio::new)
+    };
+    let lost = way.attempt(&mut client, open, |_| {}).await;
+    assert!(matches!(lost, Err(ReconnectError::Client(_))), "{lost:?}");
+    let present = way.attempt(&mut client, open, |_| {}).await;
+    assert!(matches!(present, Ok(true)), "{present:?}");
+    let message = umqtt::Publish::new("t", b"");
+    client.publish(&message).await.expect("it is sent");
+    assert!(client.receive().await.is_err(), "the server is gone again");
+    let present = way.attempt(&mut client, open, |_| {}).await;
+    assert!(matches!(present, Ok(true)), "{present:?}");
     client.disconnect().await.expect("a farewell");
     server.join().expect("the server saw what it expected");
 }

@@ -81,6 +81,17 @@ pub struct Answer<'a> {
     pub properties: Properties<'a>,
 }
 
+impl Answer<'_> {
+    /// Why the server did not take it, if it did not.
+    ///
+    /// [`ReasonCode::PACKET_IDENTIFIER_NOT_FOUND`], which only a PUBCOMP says, is no such reason: the
+    /// server had the message before, and is done with it (MQTT 5, section 3.7.2.1).
+    pub fn failure(&self) -> Option<ReasonCode> {
+        let is_done = self.reason == ReasonCode::PACKET_IDENTIFIER_NOT_FOUND;
+        (self.reason.is_error() && !is_done).then_some(self.reason)
+    }
+}
+
 /// What `Session::step` found: an [`Event`] without what [`Last`] knows of it. So it is returned in a
 /// register, and not copied from hand to hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
