@@ -53,6 +53,11 @@ impl Outbox<'_> {
         let length = packet_length(remaining);
         #[cfg(feature = "v5")]
         self.check_size(length)?;
+        // What cannot be sent before something is answered must not keep the answers away.
+        #[cfg(feature = "v5")]
+        if self.is_held_up() {
+            return Err(NoRoom::Now);
+        }
         let queued = length - missing;
         self.make_room(queued + behind::PACKET)?;
         let identified = qos != Qos::AtMostOnce;

@@ -106,6 +106,12 @@ impl Outbox<'_> {
         }
     }
 
+    /// Whether sending stops at a barrier.
+    #[cfg(feature = "stream")]
+    pub(super) fn is_held_up(&self) -> bool {
+        self.window.barrier < usize::MAX
+    }
+
     /// Moves the barrier, if there is one, to where it belongs.
     #[inline]
     pub(super) fn advance_window(&mut self) {

@@ -123,13 +123,18 @@ pub enum ProtocolError {
     Topic,
     /// A return code outside the table of its packet, or CONNACK flags that may not be set.
     ReturnCode(u8),
+    /// A SUBACK or, with MQTT 5, an UNSUBACK with more or fewer codes than filters were asked for
+    /// (sections 3.9.3 and 3.11.3).
+    Codes,
     /// A packet, not a PUBLISH, that is larger than the whole receive buffer; or one larger than
     /// the maximum packet size the client gave.
     TooLarge,
     /// MQTT 5: a property that does not exist, that this packet may not carry, or that is not of
     /// its form (section 2.2.2.2). Its identifier.
     Property(u8),
-    /// MQTT 5: a property with a value it may not have, or twice in one packet. Its identifier.
+    /// MQTT 5: a property with a value it may not have, or twice in one packet; or a reason string or
+    /// user property that the client has asked to do without
+    /// ([`Property::RequestProblemInformation`](crate::Property)). Its identifier.
     PropertyValue(u8),
     /// MQTT 5: a message without a topic name, under no alias or one that stands for none
     /// (section 3.3.2.3.4).
@@ -160,6 +165,7 @@ impl ProtocolError {
             | ProtocolError::PacketIdentifier
             | ProtocolError::Acknowledgement(_)
             | ProtocolError::ReturnCode(_)
+            | ProtocolError::Codes
             | ProtocolError::PropertyValue(_)
             | ProtocolError::NoTopic
             | ProtocolError::Authentication => ReasonCode::PROTOCOL_ERROR,
@@ -191,6 +197,7 @@ impl fmt::Display for ProtocolError {
             }
             ProtocolError::Topic => f.write_str("invalid topic name"),
             ProtocolError::ReturnCode(code) => write!(f, "invalid return code 0x{code:02x}"),
+            ProtocolError::Codes => f.write_str("not one code for each filter"),
             ProtocolError::TooLarge => f.write_str("packet larger than the client takes"),
             ProtocolError::Property(identifier) => {
                 write!(f, "invalid property 0x{identifier:02x}")

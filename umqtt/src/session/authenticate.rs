@@ -47,6 +47,9 @@ impl Session<'_> {
         writer.u8(reason.0);
         // They were checked when they were counted.
         let _ = list.write(&[], Carrier::AUTH, &mut writer, &mut Told::new());
+        if !connecting {
+            self.outbox.pass_barrier();
+        }
         Ok(())
     }
 

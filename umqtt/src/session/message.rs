@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::packet::connect::Oversize;
 #[cfg(feature = "v5")]
 use crate::packet::properties::{self, Carrier, id};
+use crate::packet::publish::DUP;
 use crate::packet::reason::ReasonCode;
 use crate::packet::{FixedHeader, PacketIdentifier, ProtocolError, Qos, Reader, first, u16_at};
 use crate::topic::TopicName;
@@ -52,6 +53,10 @@ impl Session<'_> {
     pub(super) fn publish_received(&mut self, header: &FixedHeader) -> Result<Progress, Error> {
         let qos =
             Qos::from_bits(header.first >> 1 & 3).ok_or(Error::Protocol(ProtocolError::Qos))?;
+        if header.first & (DUP | 0x06) == DUP {
+            // Nothing of QoS 0 comes again [MQTT-3.3.1-2].
+            return Err(ProtocolError::Flags(header.first).into());
+        }
         let bytes = self.inbox.bytes();
         let at = self.inbox.position();
         let end = header.packet_length();

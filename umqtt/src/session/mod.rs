@@ -76,6 +76,9 @@ pub struct Session<'b> {
     owed: Option<Owed>,
     incoming: Incoming,
     last: Last,
+    /// Identifier of the last SUBSCRIBE or UNSUBSCRIBE, and how many filters it had, modulo 256.
+    asked: u16,
+    filters: u8,
     /// What the server takes, from its CONNACK (MQTT 5, section 3.2.2.3), and what the last packet with
     /// properties told.
     told: Told,
@@ -128,6 +131,8 @@ impl<'b> Session<'b> {
             owed: None,
             incoming: Incoming::Nothing,
             last: Last::NOTHING,
+            asked: 0,
+            filters: 0,
             told: Told::new(),
             #[cfg(feature = "v5")]
             v5: v5::V5::new(Aliases::none()),
@@ -382,12 +387,13 @@ impl<'b> Session<'b> {
         if version.is_5() {
             self.told.check_identifier()?;
         }
-        let identifier = self.request(first::SUBSCRIBE, remaining, length == 0)?;
+        let identifier = self.request(first::SUBSCRIBE, remaining, subscriptions.len())?;
         let mut writer = self.outbox.push(first::SUBSCRIBE, remaining);
         head.write(&mut writer, identifier, &mut self.told);
         for each in subscriptions {
             each.write(&mut writer, version);
         }
+        self.pass_window();
         Ok(identifier)
     }
 
@@ -421,12 +427,13 @@ impl<'b> Session<'b> {
             carrier: Carrier::UNSUBSCRIBE,
         };
         let remaining = head.remaining(length, &mut self.told)?;
-        let identifier = self.request(first::UNSUBSCRIBE, remaining, length == 0)?;
+        let identifier = self.request(first::UNSUBSCRIBE, remaining, filters.len())?;
         let mut writer = self.outbox.push(first::UNSUBSCRIBE, remaining);
         head.write(&mut writer, identifier, &mut self.told);
         for filter in filters {
             writer.field(filter.as_bytes());
         }
+        self.pass_window();
         Ok(identifier)
     }
 
@@ -435,16 +442,25 @@ impl<'b> Session<'b> {
         &mut self,
         first: u8,
         remaining: usize,
-        is_empty: bool,
+        filters: usize,
     ) -> Result<PacketIdentifier, SubscribeError> {
         if !self.is_connected() {
             return Err(SubscribeError::NotConnected);
         }
-        if is_empty {
+        if filters == 0 {
             return Err(SubscribeError::InvalidFilter);
         }
         self.outbox.reserve(remaining, true)?;
-        Ok(self.outbox.identify(first))
+        let identifier = self.outbox.identify(first);
+        self.asked = identifier.value();
+        self.filters = filters as u8;
+        Ok(identifier)
+    }
+
+    /// What was queued last does not wait for the server's receive maximum [MQTT-4.9.0-3].
+    fn pass_window(&mut self) {
+        #[cfg(feature = "v5")]
+        self.outbox.pass_barrier();
     }
 
     /// Queues a PINGREQ; [`Event::Pong`] tells of the answer. The session pings by itself when

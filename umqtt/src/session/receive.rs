@@ -146,6 +146,9 @@ impl Session<'_> {
         };
         #[cfg(feature = "v5")]
         {
+            if ack.properties > 0 {
+                self.check_terse(header.first)?;
+            }
             self.last.properties = Part {
                 at: codes_at - ack.properties,
                 length: ack.properties,
@@ -231,11 +234,21 @@ impl Session<'_> {
             first::UNSUBACK => Step::Unsubscribed,
             _ => Step::Published,
         };
+        if is_known && !self.is_answered_whole(identifier) {
+            return Err(ProtocolError::Codes);
+        }
         Ok(match is_known {
             true => Progress::Event(step),
             // It may be for what an earlier connection sent.
             false => Progress::Silent,
         })
+    }
+
+    /// Whether what was received last has a code for each filter, if it answers the last SUBSCRIBE or
+    /// UNSUBSCRIBE; other answers have none, nor has UNSUBACK in MQTT 3.1.1.
+    fn is_answered_whole(&self, identifier: PacketIdentifier) -> bool {
+        let codes = self.last.body.length;
+        codes == 0 || self.asked != identifier.value() || self.filters == codes as u8
     }
 
     /// PUBREC: the server has a message of QoS 2.

@@ -25,6 +25,8 @@ pub(super) struct V5<'b> {
     pub maximum_packet_size: usize,
     /// The CONNECT named an authentication method.
     pub authenticates: bool,
+    /// The CONNECT did without reason strings and user properties, but where they matter most.
+    pub is_terse: bool,
     /// The session outlives the connection.
     pub outlives: bool,
     /// The server ended the connection, with the last properties there are.
@@ -40,6 +42,7 @@ impl<'b> V5<'b> {
             receive_maximum: u16::MAX,
             maximum_packet_size: usize::MAX,
             authenticates: false,
+            is_terse: false,
             outlives: false,
             is_ended: false,
         }
@@ -154,6 +157,9 @@ impl Session<'_> {
         {
             return Err(ConnectError::InvalidProperty);
         }
+        let terse =
+            |each: &Property<'_>| matches!(each, Property::RequestProblemInformation(false));
+        v5.is_terse = connect.properties.as_slice().iter().any(terse);
         v5.maximum_packet_size = told.number(id::MAXIMUM_PACKET_SIZE) as usize;
         let mut own = [0; 11];
         let mut writer = Writer::new(&mut own);
@@ -224,6 +230,20 @@ impl Session<'_> {
         self.outbox
             .set_window(in_flight as u16, packet_size as usize);
         Ok(())
+    }
+
+    /// Refuses a reason string and user properties that the client has asked to do without
+    /// (section 3.1.2.11.7), in a packet with properties, but not PUBLISH.
+    #[cold]
+    pub(super) fn check_terse(&self, first: u8) -> Result<(), ProtocolError> {
+        let may = !self.v5.is_terse || matches!(first, first::CONNACK | first::DISCONNECT);
+        let told = [id::REASON_STRING, id::USER_PROPERTY]
+            .into_iter()
+            .find(|&identifier| self.told.has(identifier));
+        match told {
+            Some(identifier) if !may => Err(ProtocolError::PropertyValue(identifier)),
+            _ => Ok(()),
+        }
     }
 
     /// Notes that the server says why it ends the connection.

@@ -174,3 +174,17 @@ fn codes_outside_their_tables_are_refused() {
         );
     }
 }
+
+// 3.1.1: [MQTT-3.3.1-2]
+#[test]
+fn a_repetition_of_qos_0_is_refused() {
+    for first in [0x38, 0x39] {
+        let mut pair = Pair::connected(64, 64);
+        let error = Error::Protocol(ProtocolError::Flags(first));
+        assert_eq!(
+            pair.exchange(&publish_bytes(first & 0xf, b"t", None, b"p")),
+            Err(error)
+        );
+        assert!(pair.session.is_closed());
+    }
+}

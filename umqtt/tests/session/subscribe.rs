@@ -124,3 +124,23 @@ fn a_suback_of_an_unknown_code_ends_the_connection() {
     );
     assert!(pair.session.is_closed());
 }
+
+// 3.1.1: [MQTT-3.8.4-5]
+#[test]
+fn a_suback_that_has_not_one_code_for_each_filter_ends_the_connection() {
+    for asked in 1..4_usize {
+        for given in 1..5_usize {
+            let mut pair = Pair::connected(64, 128);
+            let filters = vec![Subscription::new("t", Qos::AtMostOnce); asked];
+            pair.session.subscribe(&filters).unwrap();
+            pair.bytes();
+            let answer = [&[0, 1][..], &vec![0; given]].concat();
+            let told = pair.exchange(&packet(0x90, &answer));
+            match asked == given {
+                true => assert_eq!(told, Ok(vec![Seen::Subscribed(1, vec![0; given])])),
+                false => assert_eq!(told, Err(Error::Protocol(ProtocolError::Codes))),
+            }
+            assert_eq!(pair.session.is_closed(), asked != given);
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! What no server may send, packet by packet and field by field (section 4.13). What cannot be read
 //! is answered by DISCONNECT 0x81, what can be read but may not be by 0x82.
 
-use umqtt::{Connect, Error, Property, PropertyList, ReasonCode};
+use umqtt::{Connect, Error, Property, PropertyList, ProtocolError, ReasonCode};
 
 use crate::pair::{Pair, block, clean, farewell, field, packet, publish_bytes, varint};
 
@@ -603,6 +603,66 @@ fn any_byte_of_any_packet_may_be_wrong_and_nothing_breaks() {
                     known.contains(&verdict),
                     "{kind:?} {at} {value:02x}: {verdict:?}"
                 );
+            }
+        }
+    }
+}
+
+// 5: [MQTT-3.3.1-2]
+#[test]
+fn a_repetition_of_qos_0_is_malformed() {
+    for flags in [8, 9] {
+        check(
+            Publish0,
+            &publish_bytes(flags, b"t", None, &[], b"p"),
+            MALFORMED,
+        );
+        // Also where it is larger than the buffer.
+        let payload = vec![0; 2_000];
+        check(
+            Publish0,
+            &publish_bytes(flags, b"t", None, &[], &payload),
+            MALFORMED,
+        );
+    }
+}
+
+// 5: [MQTT-3.1.2-29]
+#[test]
+fn reasons_and_user_properties_that_were_not_wanted_are_protocol_errors() {
+    let reason = property(0x1f, &field(b"why"));
+    let pair_of_texts = property(0x26, &[&field(b"n")[..], &field(b"v")].concat());
+    for wanted in [None, Some(true), Some(false)] {
+        let method = Property::AuthenticationMethod("M");
+        let mut properties = vec![method];
+        properties.extend(wanted.map(Property::RequestProblemInformation));
+        let connect = Connect {
+            properties: PropertyList::new(&properties),
+            ..clean()
+        };
+        for kind in KINDS {
+            for bytes in [&reason, &pair_of_texts] {
+                if matches!(kind, Publish0 | Publish1 | Publish2) && bytes == &reason {
+                    continue;
+                }
+                let mut pair = Pair::new(1_024, 256);
+                match kind {
+                    Connack => {
+                        pair.session.connect(&connect, pair.now).unwrap();
+                        pair.bytes();
+                    }
+                    _ => pair.reconnect(&connect, false, &[]),
+                }
+                let told = pair.exchange(&kind.bytes(bytes));
+                let may = matches!(kind, Connack | Publish0 | Publish1 | Publish2 | Disconnect);
+                if wanted == Some(false) && !may {
+                    let error = ProtocolError::PropertyValue(bytes[0]);
+                    assert_eq!(told, Err(Error::Protocol(error)), "{kind:?}");
+                    assert_eq!(pair.bytes(), farewell(PROTOCOL));
+                } else {
+                    let is_fine = matches!(told, Ok(_) | Err(Error::Disconnected(_)));
+                    assert!(is_fine, "{kind:?} {told:?}");
+                }
             }
         }
     }

@@ -1,8 +1,10 @@
 //! SUBSCRIBE and UNSUBSCRIBE (sections 3.8 to 3.11).
 
-use umqtt::{Property, Qos, ReasonCode, RetainHandling, SubscribeError, Subscription};
+use umqtt::{
+    Error, Property, ProtocolError, Qos, ReasonCode, RetainHandling, SubscribeError, Subscription,
+};
 
-use crate::pair::{Pair, Seen, clean, field, packet};
+use crate::pair::{Pair, Seen, clean, farewell, field, packet};
 
 // 5: [MQTT-3.8.3-1] [MQTT-3.8.3-5]
 #[test]
@@ -138,4 +140,39 @@ fn subscriptions_that_the_server_does_not_take_are_not_sent() {
     let long = "x".repeat(13);
     assert_eq!(subscribe(&long, &[]), Err(SubscribeError::TooLarge));
     assert!(subscribe("a", &[]).is_ok());
+}
+
+// 5: [MQTT-3.8.4-6]
+#[test]
+fn an_answer_that_has_not_one_code_for_each_filter_is_a_protocol_error() {
+    let properties = [Property::UserProperty("n", "v")];
+    for asked in 1..4_usize {
+        for given in 1..5_usize {
+            for first in [0x90, 0xb0] {
+                let mut pair = Pair::connected(64, 128);
+                if first == 0x90 {
+                    let filters = vec![Subscription::new("t/+", Qos::ExactlyOnce); asked];
+                    pair.session.subscribe_with(&filters, &properties).unwrap();
+                } else {
+                    let filters = vec!["t/+"; asked];
+                    pair.session
+                        .unsubscribe_with(&filters, &properties)
+                        .unwrap();
+                }
+                pair.bytes();
+                let answer = [&[0, 1, 0][..], &vec![0; given]].concat();
+                let told = pair.exchange(&packet(first, &answer));
+                if asked == given {
+                    assert_eq!(told.unwrap().len(), 1);
+                } else {
+                    let error = Error::Protocol(ProtocolError::Codes);
+                    assert_eq!(told, Err(error), "{asked} {given}");
+                    assert_eq!(pair.bytes(), farewell(ReasonCode::PROTOCOL_ERROR));
+                }
+            }
+        }
+    }
+    // What answers nothing that was asked is passed over.
+    let mut pair = Pair::connected(64, 128);
+    assert_eq!(pair.exchange(&packet(0x90, &[0, 1, 0, 0, 0])), Ok(vec![]));
 }

@@ -1,8 +1,10 @@
 //! Flow control (section 4.9).
 
-use umqtt::{Publish, PublishError, Qos};
+use umqtt::{
+    Connect, Property, PropertyList, Publish, PublishError, Qos, ReasonCode, Subscription,
+};
 
-use crate::pair::{Pair, ack, ack_with, kept, publish_bytes};
+use crate::pair::{Pair, ack, ack_with, kept, packet, publish_bytes};
 
 fn message(qos: Qos) -> Publish<'static> {
     Publish::new("t", b"p").qos(qos)
@@ -152,4 +154,62 @@ fn disconnect_does_not_wait_for_the_window() {
     assert!(bytes.ends_with(&[0xe0, 0]) && pair.session.is_closed());
     pair.reconnect(&kept(), true, &[]);
     assert_eq!(told(&pair.bytes()).len(), 6, "and nothing is lost by it");
+}
+
+// 5: [MQTT-3.3.4-8] [MQTT-4.9.0-3]
+#[test]
+fn requests_do_not_wait_for_the_window_and_keep_their_order() {
+    let connect = Connect {
+        properties: PropertyList::new(&[Property::AuthenticationMethod("M")]),
+        ..kept()
+    };
+    let mut pair = Pair::accepted(64, 256, &connect, &[]);
+    for _ in 0..4 {
+        pair.publish(message(Qos::AtLeastOnce));
+    }
+    pair.transmit();
+    pair.reconnect(&connect, true, &[0x21, 0, 1]);
+    assert_eq!(told(&pair.bytes()), ["publish 1"]);
+    let subscription = Subscription::new("a/b", Qos::AtMostOnce);
+    pair.session.subscribe(&[subscription]).unwrap();
+    pair.session.unsubscribe(&["c"]).unwrap();
+    let again = [Property::AuthenticationMethod("M")];
+    let reason = ReasonCode::RE_AUTHENTICATE;
+    pair.session.authenticate(reason, &again).unwrap();
+    let expected = [
+        packet(0x82, &[0, 5, 0, 0, 3, b'a', b'/', b'b', 0]),
+        packet(0xa2, &[0, 6, 0, 0, 1, b'c']),
+        packet(0xf0, &[0x19, 4, 0x15, 0, 1, b'M']),
+    ];
+    assert_eq!(pair.bytes(), expected.concat());
+    // The answers are known for what they answer, and the messages go on.
+    let answers = [packet(0x90, &[0, 5, 0, 0]), packet(0xb0, &[0, 6, 0, 0])].concat();
+    assert_eq!(pair.exchange(&answers).unwrap().len(), 2);
+    for identifier in 1..=4 {
+        pair.exchange(&ack(0x40, identifier)).unwrap();
+    }
+    assert_eq!(told(&pair.bytes()), ["publish 2", "publish 3", "publish 4"]);
+    assert!(pair.session.is_idle());
+}
+
+#[test]
+fn a_message_in_pieces_that_the_window_would_hold_up_is_not_begun() {
+    let mut pair = Pair::accepted(64, 128, &kept(), &[]);
+    for _ in 0..4 {
+        pair.publish(message(Qos::AtLeastOnce));
+    }
+    pair.transmit();
+    pair.reconnect(&kept(), true, &[0x21, 0, 1]);
+    pair.transmit();
+    let stream = pair.session.publish_stream(&message(Qos::AtMostOnce), 100);
+    assert_eq!(stream, Err(PublishError::Full));
+    // For what comes first would want an answer, which has no place then.
+    let incoming = publish_bytes(2, b"in", Some(9), &[], b"");
+    for identifier in 1..=3 {
+        let bytes = [&incoming[..], &ack(0x40, identifier)].concat();
+        pair.exchange(&bytes).unwrap();
+    }
+    assert_eq!(pair.session.in_flight(), 1);
+    let stream = pair.session.publish_stream(&message(Qos::AtMostOnce), 100);
+    assert_eq!(stream, Ok(None));
 }
