@@ -51,13 +51,13 @@ mod tests {
     use crate::mock::Mock;
     use crate::{Password, Starts};
 
-    fn open(flash: &mut Mock<4096>) -> Store<&mut Mock<4096>> {
+    fn open<const BLOCK: usize>(flash: &mut Mock<BLOCK>) -> Store<&mut Mock<BLOCK>> {
         let end = flash.bytes.len() as u32;
         block_on(Store::open(flash, 0..end)).unwrap()
     }
 
     /// Whether each of the things that can be forgotten is there.
-    fn remembered(flash: &mut Mock<4096>) -> ([bool; 5], Starts) {
+    fn remembered<const BLOCK: usize>(flash: &mut Mock<BLOCK>) -> ([bool; 5], Starts) {
         let mut store = open(flash);
         let session = block_on(store.blob(Name::Session, &mut [0; 4096])).unwrap();
         let is_there = [
@@ -73,9 +73,9 @@ mod tests {
         (is_there, starts.and_then(Starts::read).unwrap())
     }
 
-    #[test]
-    fn all_but_the_starts_is_forgotten_also_when_the_power_goes_meanwhile() {
-        let mut flash = Mock::new(8);
+    /// A flash with each of them.
+    fn used<const BLOCK: usize>(blocks: usize) -> Mock<BLOCK> {
+        let mut flash = Mock::new(blocks);
         let mut store = open(&mut flash);
         block_on(store.count_start(ResetReason::PowerOn)).unwrap();
         block_on(store.save_settings([("broker.password", "p"), ("broker.user", "u")])).unwrap();
@@ -87,31 +87,71 @@ mod tests {
         block_on(store.save(&record)).unwrap();
         block_on(store.device_secret(|| Some([1; 32]))).unwrap();
         block_on(store.password(Password::Console, || Some([1; 12]))).unwrap();
-        let (all, starts) = remembered(&mut flash);
-        assert_eq!(all, [true; 5]);
+        flash
+    }
 
-        let mut whole = flash.clone();
+    /// How many operations a factory reset takes, which forgets all there is.
+    fn operations<const BLOCK: usize>(used: &Mock<BLOCK>) -> u32 {
+        assert_eq!(remembered(&mut used.clone()).0, [true; 5]);
+        let mut whole = used.clone();
         block_on(open(&mut whole).factory_reset()).unwrap();
-        let operations = whole.operations - flash.operations;
-        // Every one at first, then some: to use all blocks anew takes thousands.
-        let cuts = (0..800)
-            .chain((800..operations).step_by(97))
-            .chain([operations]);
-        for cut in cuts {
-            let mut flash = flash.clone();
-            flash.power = Some(flash.operations + cut);
-            let done = block_on(open(&mut flash).factory_reset());
-            assert_eq!(done.is_ok(), cut == operations);
-            flash.power = None;
-            let (left, same) = remembered(&mut flash);
-            assert_eq!(same, starts);
-            // Nothing, or all of it was forgotten.
-            assert!(
-                left == [false; 5] || left == all && done.is_err(),
-                "{cut}: {left:?}"
-            );
-        }
         assert_eq!(remembered(&mut whole).0, [false; 5]);
+        whole.operations - used.operations
+    }
+
+    /// What it does before the power goes does not depend on when that will be: so it is done once, and
+    /// its operations again, one after the other.
+    #[test]
+    fn all_or_nothing_is_forgotten_after_whichever_operation_the_power_goes() {
+        let used = used::<4096>(3);
+        let (_, starts) = remembered(&mut used.clone());
+        let operations = operations(&used) as usize;
+        let look_after_each = |turn: usize| {
+            let mut flash = used.clone();
+            flash.watch();
+            block_on(open(&mut flash).factory_reset()).unwrap();
+            let done = flash.watched();
+            assert_eq!(done.len(), operations);
+            done.iter().rev().for_each(|change| flash.take_back(change));
+            assert_eq!(flash.bytes, used.bytes);
+            let mut has_begun = false;
+            for (cut, change) in done.iter().enumerate() {
+                if cut % 2 == turn {
+                    let (left, same) = remembered(&mut flash.clone());
+                    has_begun |= left == [false; 5];
+                    assert_eq!(left, [!has_begun; 5], "after {cut} of {operations}");
+                    assert_eq!(same, starts);
+                }
+                flash.do_again(change);
+            }
+            assert_eq!(remembered(&mut flash).0, [false; 5]);
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| look_after_each(0));
+            look_after_each(1);
+        });
+    }
+
+    /// Of these some: to use all blocks anew takes many thousands of operations.
+    #[test]
+    fn the_same_holds_on_the_flash_of_each_board() {
+        fn cut<const BLOCK: usize>(blocks: usize, step: usize) {
+            let used = used::<BLOCK>(blocks);
+            let (_, starts) = remembered(&mut used.clone());
+            let operations = operations(&used);
+            for cut in (0..operations).step_by(step).chain([operations]) {
+                let mut flash = used.clone();
+                flash.power = Some(flash.operations + cut);
+                let done = block_on(open(&mut flash).factory_reset());
+                assert_eq!(done.is_ok(), cut == operations);
+                flash.power = None;
+                let (left, same) = remembered(&mut flash);
+                assert_eq!(same, starts);
+                assert_eq!(left, [cut == 0; 5], "after {cut} of {operations}");
+            }
+        }
+        cut::<4096>(8, 97);
+        cut::<{ 256 * 1024 }>(2, 49_999);
     }
 
     #[test]
