@@ -193,13 +193,18 @@ async fn converse(
     #[cfg(feature = "tls")]
     let trust = match broker.scheme {
         Scheme::Mqtt => None,
-        Scheme::Mqtts => Some(above.tls.prepare(&broker.host, &shared.clock).await?),
+        Scheme::Mqtts => {
+            shared.was_tried.signal(());
+            Some(above.tls.prepare(&broker.host, &shared.clock).await?)
+        }
     };
     #[cfg(not(feature = "tls"))]
     if broker.scheme == Scheme::Mqtts {
         return Err(OpenError::NoTls);
     }
-    tcp::connect(stack, socket, &broker.host, broker.port).await?;
+    let connected = tcp::connect(stack, socket, &broker.host, broker.port).await;
+    shared.was_tried.signal(());
+    connected?;
     let ip = socket.local_endpoint().map(|end| match end.addr {
         IpAddress::Ipv4(address) => IpAddr::V4(address),
     });

@@ -6,12 +6,12 @@ use core::fmt;
 use core::future::pending;
 use core::pin::pin;
 
-use embassy_futures::join::{join, join4};
+use embassy_futures::join::{join, join3};
 use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_net::Stack;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::signal::Signal;
-use embassy_time::{Duration, Instant as SystemInstant, Timer};
+use embassy_time::{Duration, Instant as SystemInstant, Timer, with_timeout};
 use embedded_storage_async::nor_flash::NorFlash;
 use monster::device::{Device, Input, Output, ResetReason, Start, Vitals};
 use monster::identity::DeviceId;
@@ -38,6 +38,9 @@ use crate::trial::{self, Trying};
 const VITALS_EVERY: Duration = Duration::from_secs(5);
 /// How much later that may be, so that one who sleeps is not woken for this alone.
 const VITALS_LATE: Duration = Duration::from_secs(1);
+
+/// How long a server of time or syslog waits at most for the broker's turn.
+const BROKER_FIRST: Duration = Duration::from_secs(2);
 
 /// What a device's board has besides a network and flash.
 #[allow(async_fn_in_trait, reason = "a board runs on one core")]
@@ -119,11 +122,17 @@ pub async fn run<B: Board, R: Radio, F: NorFlash>(
             tls,
         );
         let mut connection = pin!(connection::run::<B>(&shared, stack, means));
-        let background = join4(
-            keep_time::<B>(stack, time_server.as_ref(), random, &shared),
+        let after_the_broker = async {
+            shared.wait_until_tried(stack).await;
+            let time = keep_time::<B>(stack, time_server.as_ref(), random, &shared);
+            join(time, send_log(stack, syslog.as_ref(), &id, &shared))
+                .await
+                .0
+        };
+        let background = join3(
+            after_the_broker,
             mdns::run(stack, &id),
             radio::run::<B, R>(&shared, stack, radio),
-            send_log(stack, syslog.as_ref(), &id, &shared),
         );
         let running = select3(
             run_device(&shared, store, board),
@@ -196,6 +205,8 @@ pub(crate) struct Shared<'a> {
     pub wanted: Signal<NoopRawMutex, Wanted>,
     /// The device may have bytes to send.
     pub to_send: Signal<NoopRawMutex, ()>,
+    /// The broker's address was found and tried, or waits for the time of day.
+    pub was_tried: Signal<NoopRawMutex, ()>,
     /// The device has looked at what it was told, and may have room for more.
     pub looked: Signal<NoopRawMutex, ()>,
     /// The device was told something.
@@ -229,6 +240,7 @@ impl<'a> Shared<'a> {
             is_there: Cell::new(true),
             wanted: Signal::new(),
             to_send: Signal::new(),
+            was_tried: Signal::new(),
             looked: Signal::new(),
             told: Signal::new(),
             keeps_session: Cell::new(false),
@@ -261,6 +273,13 @@ impl<'a> Shared<'a> {
     /// The device was told something.
     pub fn told(&self) {
         self.told.signal(());
+    }
+
+    /// Waits, for a moment, until the broker had its turn. Having asked for one neighbour, the stack is
+    /// silent for a second before it asks for the next: whoever is first does not wait.
+    async fn wait_until_tried(&self, stack: Stack<'_>) {
+        stack.wait_config_up().await;
+        let _ = with_timeout(BROKER_FIRST, self.was_tried.wait()).await;
     }
 
     /// A line for the log, wherever it is shown.

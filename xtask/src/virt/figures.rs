@@ -131,8 +131,10 @@ pub fn print() -> Result<(), Failed> {
 /// How much of a core the device takes while nobody wants anything of it, in percent: whatever QEMU
 /// takes is its.
 fn idle(state: &Path, broker: &Broker) -> Result<f64, Failed> {
-    // As it is without being told otherwise: at the level `debug` each message it sends is a line more.
-    let mut machine = Machine::power_on(state, broker, "info")?;
+    // At the level `debug` each message it sends is a line more; and the time is asked for once a day, where
+    // there is somebody to ask.
+    let settings = [("log.level", "info"), ("time.server", "")];
+    let mut machine = Machine::power_on(state, broker, &settings)?;
     machine.hear("connected to")?;
     thread::sleep(SETTLING);
     let (before, start) = (machine.cpu()?, Instant::now());
@@ -243,26 +245,30 @@ struct Machine {
 impl Machine {
     /// Starts one, and waits for its first heartbeat: when it was connected, and when that came.
     fn start(state: &Path, broker: &Broker) -> Result<(Self, Duration, Duration), Failed> {
-        let mut machine = Machine::power_on(state, broker, "debug")?;
+        // All else is as nobody changed it.
+        let mut machine = Machine::power_on(state, broker, &[("log.level", "debug")])?;
         let connected = machine.hear("connected to")?;
         let heartbeat = machine.hear("t=0")?;
         Ok((machine, connected, heartbeat))
     }
 
-    /// Starts one that logs at this level.
-    fn power_on(state: &Path, broker: &Broker, level: &str) -> Result<Self, Failed> {
-        let settings = [
+    /// Starts one with these settings, beside those that it needs.
+    fn power_on(state: &Path, broker: &Broker, settings: &[(&str, &str)]) -> Result<Self, Failed> {
+        let needed = [
             (
                 "broker.url",
                 format!("mqtt://{}:{}", super::HOST, broker.port),
             ),
             ("id", ID.to_owned()),
             ("wifi.ssid", super::NETWORK.to_owned()),
-            ("log.level", level.to_owned()),
             ("console.password", PASSWORD.to_owned()),
-            ("time.server", String::new()),
         ];
-        let settings = settings.map(|(key, value)| (key.to_owned(), value));
+        let more = settings.iter().map(|&(key, value)| (key, value.to_owned()));
+        let settings: Vec<_> = needed
+            .into_iter()
+            .chain(more)
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect();
         let console = free_port()?;
         let mut qemu = super::Machine::new(state.to_owned());
         qemu.console = Some(console);
