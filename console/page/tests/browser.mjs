@@ -93,8 +93,11 @@ export async function login(page, password) {
   await visible(page, "#login");
   await fill(page, "#password", password);
   await page.click("#login-go");
-  await until(page, () => state.link == "live" && points.length > 1);
+  await until(page, () => state.link == "live");
 }
+
+/** There is something to draw: two readings. */
+export const isDrawn = page => until(page, () => points.length > 1);
 
 /** A state of the page: nothing hangs over its side, axe finds nothing wrong, and here is its picture. */
 export async function inspect(page, name, look = page.look) {

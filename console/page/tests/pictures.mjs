@@ -1,7 +1,7 @@
 // The pictures of the page in the documentation: `cargo xtask page --pictures`. The device in them is the
 // one that is none, since a real one would have to be on for an hour to have a chart.
 import { mkdirSync } from "node:fs";
-import { launch, login, open, press, until, view, visible } from "./browser.mjs";
+import { isDrawn, launch, login, open, press, until, view, visible } from "./browser.mjs";
 import { AIR, Mock } from "./mock.mjs";
 
 const FOLDER = new URL("../../../docs/pictures/", import.meta.url).pathname;
@@ -22,6 +22,7 @@ for (const { name, look, size: [width, height, deviceScaleFactor], at } of PICTU
   await page.setViewport({ width, height, deviceScaleFactor, hasTouch: look.width == "phone", isMobile: look.width == "phone" });
   await visible(page, "#login");
   await login(page, mock.password);
+  await isDrawn(page);
   if (at) await view(page, at);
   if (at == "settings") await until(page, () => settings);
   await page.evaluate(() => { document.activeElement.blur(); scrollTo(0, 0); });

@@ -59,7 +59,7 @@ describe("trouble", { concurrency: 4 }, () => {
     await page.done();
   });
 
-  it("an answer that breaks off in its middle is none", async test => {
+  it("an answer that breaks off in its middle is none, and is asked for again", async test => {
     const mock = Object.assign(new Mock(), { cuts: "/api/history" });
     const page = await opened(test, mock, look("desktop-en-dark"));
     await login(page, mock.password);
@@ -71,6 +71,9 @@ describe("trouble", { concurrency: 4 }, () => {
     await page.evaluate(() => toast(""));
     await page.click('.tabs a[href="#settings"]');
     await shows(page, "#toast", "The device does not answer");
+    mock.cuts = "";
+    await visible(page, "#f-id");
+    await until(page, () => points.length > 100);
     await page.done();
   });
 

@@ -2,7 +2,7 @@
 // and desktop width, light and dark, axe looks for what would keep somebody out.
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { LOOKS, allUsed, choose, fill, inspectAll, launch, login, open, press, shows, text, until, view, visible } from "./browser.mjs";
+import { LOOKS, allUsed, choose, fill, inspectAll, isDrawn, launch, login, open, press, shows, text, until, view, visible } from "./browser.mjs";
 import { AIR, Mock } from "./mock.mjs";
 
 let browser;
@@ -35,6 +35,7 @@ describe("every control works, and nothing keeps anybody out", { concurrency: 2 
     await shows(page, "#login-error", t("not the password", "密码不正确"));
     await inspectAll(page, "login-error", look);
     await login(page, mock.password);
+    await isDrawn(page);
 
     // Overview.
     await shows(page, "#name", "Monster-1226d800");
