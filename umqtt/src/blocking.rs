@@ -210,6 +210,8 @@ impl<'b, T: Read + Write, C: Clock> Client<'b, T, C> {
     ///
     /// A message is acknowledged by the next call of this method, or one like it: who comes back
     /// for more has taken this one.
+    // Inlined where memory is plenty: of an event, a program pays for what it looks at.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub fn receive(&mut self) -> Result<Event<'_>, ClientError<T::Error>> {
         loop {
             if let Some(step) = self.next(None)? {

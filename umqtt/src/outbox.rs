@@ -421,6 +421,8 @@ impl<'b> Outbox<'b> {
     /// Counts the free identifiers from `next` on; steps over it if it is itself in use.
     ///
     /// Each is looked up in the log only once in a round of 65,535.
+    // Seldom needed: apart, it leaves its registers to what is needed always.
+    #[cfg_attr(target_pointer_width = "64", inline(never))]
     fn count_free(&mut self) {
         // To 0, which is no identifier.
         let mut free = self.next.wrapping_neg();

@@ -55,6 +55,7 @@ impl embedded_io::Read for TcpTransport {
 }
 
 impl embedded_io::Write for TcpTransport {
+    #[inline(always)]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.write(bytes).map_err(timed_out)
     }

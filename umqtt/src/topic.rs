@@ -65,6 +65,8 @@ impl<'a> TopicName<'a> {
     }
 
     /// Takes bytes of a packet if they are the name of a topic.
+    // Inlined where memory is plenty: every message passes here.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub(crate) fn from_bytes(bytes: &'a [u8]) -> Option<Self> {
         let is_ascii = scan(bytes)?;
         // What is ASCII is UTF-8.

@@ -180,8 +180,8 @@ impl Part {
 
 impl super::Session<'_> {
     /// The event the last step stands for.
-    // Where memory is short, a program that asks for messages alone is left with no more than that.
-    #[cfg_attr(not(target_pointer_width = "64"), inline(always))]
+    // Of an event, a program pays for what it looks at.
+    #[inline(always)]
     pub(crate) fn event(&self, step: Step) -> Event<'_> {
         #[cfg(not(target_pointer_width = "64"))]
         if step == Step::Message {

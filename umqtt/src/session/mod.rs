@@ -222,6 +222,8 @@ impl<'b> Session<'b> {
     /// With MQTT 5 there may be some after [`poll`](Self::poll) has failed, though the session is
     /// closed: a DISCONNECT that tells the server what it did wrong. Send it if that is easy, and
     /// then close the connection.
+    // Inlined where memory is plenty: every message passes here.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub fn transmit(&self) -> &[u8] {
         let (memory, unsent) = match self.state {
             State::Closed | State::Connecting => (self.inbox.memory(), self.hello_sent..self.hello),
