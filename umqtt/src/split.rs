@@ -5,6 +5,7 @@
 use core::cell::{Cell, Ref, RefCell, RefMut};
 use core::convert::Infallible;
 use core::future::poll_fn;
+use core::mem;
 use core::task::{Context, Poll, Waker};
 
 use embedded_io_async::{Read, Write};
@@ -16,11 +17,16 @@ use crate::error::{ClientError, NotConnected, PublishError};
 use crate::packet::PacketIdentifier;
 use crate::packet::connect::Connect;
 use crate::packet::publish::Publish;
+use crate::packet::reason::ReasonCode;
 use crate::session::{Event, Session};
 use crate::time::Instant;
 
 /// How many publishers are remembered as waiting; one more is woken too often, never too rarely.
 const WAITING: usize = 8;
+
+/// How many answers of the server are remembered. After so many, those who wait for one have their turn
+/// before the next is looked at.
+const ANSWERS: usize = 16;
 
 /// A session that several tasks use: one runs it, any number publish.
 ///
@@ -58,6 +64,18 @@ pub struct Shared<'b, C> {
     /// The task that runs the session.
     runner: Cell<Option<Waker>>,
     publishers: [Cell<Option<Waker>>; WAITING],
+    answers: [Cell<Option<Answered>>; ANSWERS],
+    /// Where the next answer goes.
+    next_answer: Cell<usize>,
+    /// Answers since those who wait for one had their turn.
+    news: Cell<usize>,
+}
+
+/// What the server has answered, and why it refused, if it did.
+#[derive(Clone, Copy)]
+struct Answered {
+    identifier: PacketIdentifier,
+    failure: Option<ReasonCode>,
 }
 
 /// What the running task is woken by.
@@ -76,6 +94,9 @@ impl<'b, C: Timer> Shared<'b, C> {
             is_running: Cell::new(false),
             runner: Cell::new(None),
             publishers: [const { Cell::new(None) }; WAITING],
+            answers: [const { Cell::new(None) }; ANSWERS],
+            next_answer: Cell::new(0),
+            news: Cell::new(0),
         }
     }
 
@@ -103,8 +124,9 @@ impl<'b, C: Timer> Shared<'b, C> {
             loop {
                 let rest = scratch.get(taken..filled).unwrap_or_default();
                 match self.take_in(rest, &mut on_event) {
-                    Ok(0) => break,
-                    Ok(count) => taken += count,
+                    Ok(Some(0)) => break,
+                    Ok(Some(count)) => taken += count,
+                    Ok(None) => self.pause().await,
                     Err(error) => {
                         // With MQTT 5 the server hears what it did wrong, if it listens.
                         let io = async { while let Ok(true) = self.send(&mut transport).await {} };
@@ -132,17 +154,36 @@ impl<'b, C: Timer> Shared<'b, C> {
         Err(ClientError::Closed)
     }
 
+    /// Lets those have their turn who wait for an answer.
+    async fn pause(&self) {
+        self.wake_publishers();
+        let mut is_over = false;
+        poll_fn(|context| match mem::replace(&mut is_over, true) {
+            true => Poll::Ready(()),
+            false => {
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+        })
+        .await;
+        self.news.set(0);
+    }
+
     /// Deals with what was received, then receives these bytes, as many as there is room for; returns
-    /// how many.
+    /// how many. `None` if there was too much news first.
     fn take_in<E>(
         &self,
         bytes: &[u8],
         on_event: &mut impl FnMut(Event<'_>),
-    ) -> Result<usize, ClientError<E>> {
+    ) -> Result<Option<usize>, ClientError<E>> {
         let mut session = self.session_mut()?;
         let now = self.clock.now();
         while let Some(event) = session.poll(now)? {
+            self.note(&event);
             on_event(event);
+            if self.news.get() >= ANSWERS {
+                return Ok(None);
+            }
         }
         let space = session.receive_buffer();
         let count = bytes.len().min(space.len());
@@ -150,7 +191,35 @@ impl<'b, C: Timer> Shared<'b, C> {
             *to = *from;
         }
         session.received(count, now);
-        Ok(count)
+        Ok(Some(count))
+    }
+
+    /// Remembers an answer, in the place of the oldest.
+    fn note(&self, event: &Event<'_>) {
+        let (identifier, failure) = match event {
+            Event::Published(identifier, answer) => (*identifier, answer.failure()),
+            Event::Subscribed(identifier, codes) | Event::Unsubscribed(identifier, codes) => {
+                (*identifier, codes.failure())
+            }
+            _ => return,
+        };
+        let place = self.next_answer.get() % ANSWERS;
+        if let Some(answer) = self.answers.get(place) {
+            answer.set(Some(Answered {
+                identifier,
+                failure,
+            }));
+        }
+        self.next_answer.set(place + 1);
+        self.news.set(self.news.get() + 1);
+    }
+
+    /// The last answer to what has this identifier, if it is remembered.
+    fn answered(&self, identifier: PacketIdentifier) -> Option<Answered> {
+        let newest = self.next_answer.get();
+        let (later, earlier) = self.answers.split_at_checked(newest)?;
+        let mut newest_first = later.iter().rev().chain(earlier.iter().rev());
+        newest_first.find_map(|answer| answer.get().filter(|it| it.identifier == identifier))
     }
 
     /// Sends what is to be sent, in one piece; `false` if there is nothing.
@@ -290,14 +359,36 @@ impl<'b, C: Timer> Shared<'b, C> {
         .await
     }
 
-    /// Waits until the server has answered what has this identifier.
+    /// Waits for the server's answer to what has this identifier: a message of QoS 1 or 2, a SUBSCRIBE or
+    /// an UNSUBSCRIBE. What the server refused is [`ClientError::Refused`].
+    ///
+    /// [`ClientError::NotConnected`] if there is no connection, and it is in flight still: call it again once
+    /// there is one. [`ClientError::NotPending`] if it is lost, or was answered so long ago that there were 16
+    /// answers since.
     ///
     /// Cancelling it loses nothing: call it again.
-    pub async fn settle(&self, identifier: PacketIdentifier) -> Result<(), NotConnected> {
-        poll_fn(|context| match self.session.try_borrow() {
-            Ok(session) if !session.is_pending(identifier) => Poll::Ready(Ok(())),
-            Ok(session) if !session.is_connected() => Poll::Ready(Err(NotConnected)),
-            _ => self.wait_as_publisher(context),
+    pub async fn settle(
+        &self,
+        identifier: PacketIdentifier,
+    ) -> Result<(), ClientError<Infallible>> {
+        poll_fn(|context| {
+            let Ok(session) = self.session.try_borrow() else {
+                return self.wait_as_publisher(context);
+            };
+            if session.is_pending(identifier) {
+                return match session.is_connected() {
+                    true => self.wait_as_publisher(context),
+                    false => Poll::Ready(Err(ClientError::NotConnected)),
+                };
+            }
+            Poll::Ready(match self.answered(identifier) {
+                None => Err(ClientError::NotPending),
+                Some(Answered { failure: None, .. }) => Ok(()),
+                Some(Answered {
+                    failure: Some(reason),
+                    ..
+                }) => Err(ClientError::Refused(reason)),
+            })
         })
         .await
     }

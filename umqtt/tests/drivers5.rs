@@ -575,3 +575,72 @@ fn a_message_of_qos_2_that_the_server_was_done_with_before_is_settled_and_not_re
     let settled = executor.run(client.settle(identifier.unwrap(), |_| {}));
     assert_eq!(settled, Some(refused));
 }
+
+#[test]
+fn a_task_hears_of_each_message_whether_it_was_taken_refused_or_lost_however_late_it_asks() {
+    let clock = VirtualClock::default();
+    let send = Box::leak(vec![0; 256].into_boxed_slice());
+    let shared = umqtt::Shared::new(leak(), send, clock.clone());
+    let message = Publish::new("t", b"").qos(Qos::AtLeastOnce);
+    let publish = |shared: &umqtt::Shared<'static, VirtualClock>| {
+        let published = Executor::new(&clock, None).run(shared.publish(&message));
+        published.unwrap().unwrap().unwrap()
+    };
+    let settle = |identifier| {
+        let mut context = Context::from_waker(Waker::noop());
+        pin!(shared.settle(identifier)).poll(&mut context)
+    };
+    let refused = Err(ClientError::Refused(ReasonCode::QUOTA_EXCEEDED));
+
+    let wire = Wire::new(&clock, &CONNACK);
+    let (connect, mut scratch) = (v5(), [0; 64]);
+    let mut waker = Context::from_waker(Waker::noop());
+    let [taken, rejected, unknown] = {
+        let mut running = pin!(shared.run(End(wire.clone()), &connect, &mut scratch, |_| {}));
+        let mut run =
+            || (0..20).for_each(|_| assert!(running.as_mut().poll(&mut waker).is_pending()));
+        run();
+        let identifiers = [publish(&shared), publish(&shared), publish(&shared)];
+        run();
+        assert_eq!(settle(identifiers[0]), Poll::Pending);
+        wire.incoming(&[0x40, 2, 0, 1, 0x40, 3, 0, 2, 0x97]);
+        run();
+        assert_eq!(settle(identifiers[0]), Poll::Ready(Ok(())));
+        assert_eq!(settle(identifiers[2]), Poll::Pending);
+        identifiers
+    };
+    // The connection is gone: what was answered still is, and the rest waits for the next.
+    assert_eq!(settle(taken), Poll::Ready(Ok(())));
+    assert_eq!(settle(rejected), Poll::Ready(refused));
+    assert_eq!(settle(unknown), Poll::Ready(Err(ClientError::NotConnected)));
+
+    // Which begins a clean session.
+    let wire = Wire::new(&clock, &CONNACK);
+    let mut running = pin!(shared.run(End(wire.clone()), &connect, &mut scratch, |_| {}));
+    let mut run = || (0..20).for_each(|_| assert!(running.as_mut().poll(&mut waker).is_pending()));
+    run();
+    assert_eq!(settle(unknown), Poll::Ready(Err(ClientError::NotPending)));
+    assert_eq!(settle(taken), Poll::Ready(Ok(())));
+    // More answers at once than are remembered: who waits for the first hears of it.
+    let first = publish(&shared);
+    let mut waiting = pin!(shared.settle(first));
+    let mut heard = None;
+    let mut answers = vec![0x40, 3, 0, 4, 0x97];
+    for identifier in 5..24 {
+        publish(&shared);
+        answers.extend([0x40, 2, 0, identifier]);
+    }
+    run();
+    wire.incoming(&answers);
+    for _ in 0..20 {
+        assert!(running.as_mut().poll(&mut waker).is_pending());
+        if heard.is_none() {
+            match waiting.as_mut().poll(&mut waker) {
+                Poll::Ready(outcome) => heard = Some(outcome),
+                Poll::Pending => {}
+            }
+        }
+    }
+    assert_eq!(heard, Some(refused));
+    assert_eq!(settle(first), Poll::Ready(Err(ClientError::NotPending)));
+}

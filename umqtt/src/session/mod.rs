@@ -517,6 +517,11 @@ impl<'b> Session<'b> {
 
     /// Whether this identifier's message or request still waits for the server's answer.
     pub fn is_pending(&self, identifier: PacketIdentifier) -> bool {
+        // While another message goes out in pieces, a PUBREL waits out here.
+        #[cfg(feature = "stream")]
+        if let Some(owed) = self.owed.filter(|owed| owed.is(first::PUBREL)) {
+            return owed.identifier == identifier || self.outbox.is_pending(identifier);
+        }
         self.outbox.is_pending(identifier)
     }
 

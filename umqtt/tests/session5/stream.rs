@@ -223,3 +223,22 @@ fn a_message_that_cannot_be_begun_is_refused() {
     let refused = pair.session.publish_stream(&message, 10);
     assert_eq!(refused, Err(PublishError::NotConnected));
 }
+
+#[test]
+fn a_message_whose_pubrel_waits_for_the_last_piece_is_pending() {
+    let mut pair = Pair::connected(64, 128);
+    let message = Publish::new("t", b"p").qos(Qos::ExactlyOnce);
+    let identifier = pair.session.publish(&message).unwrap().unwrap();
+    pair.transmit();
+    let pieces = Publish::new("t", b"");
+    pair.session.publish_stream(&pieces, 1).unwrap();
+    pair.transmit();
+    pair.receive(&ack(0x50, 1));
+    assert_eq!(pair.poll(), Ok(None));
+    assert!(pair.session.is_pending(identifier));
+    pair.session.stream_buffer()[0] = b'x';
+    pair.session.streamed(1);
+    pair.transmit();
+    assert_eq!(pair.exchange(&ack(0x70, 1)), Ok(vec![Seen::published(1)]));
+    assert!(!pair.session.is_pending(identifier));
+}
