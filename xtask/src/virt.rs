@@ -77,7 +77,7 @@ pub struct Options {
     #[arg(long, value_name = "TAP")]
     access_point: Option<String>,
     /// End after so many seconds.
-    #[arg(long = "for", value_name = "SECONDS")]
+    #[arg(long = "for", value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     seconds: Option<u32>,
     /// Run the firmware that was built last.
     #[arg(long)]
@@ -92,6 +92,11 @@ pub struct Options {
 pub fn virt(options: &Options) -> Result<(), Failed> {
     if options.figures {
         return figures::print();
+    }
+    if let Some(port) = options.console.filter(|port| !is_free(*port)) {
+        return Err(Failed::Advice(format!(
+            "--console {port}: something listens at this port already; name another, or none, and one that is free is taken"
+        )));
     }
     if !options.no_build {
         build()?;
@@ -291,7 +296,12 @@ impl Machine {
 
 /// This port, or one near it, that nobody listens at.
 fn free_port(first: u16) -> Option<u16> {
-    (first..first + 50).find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
+    (first..first + 50).find(|port| is_free(*port))
+}
+
+/// Whether nobody listens at this port.
+fn is_free(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
 /// Puts the settings into the flash, as a portal would. Those that are there already stay.
