@@ -126,8 +126,9 @@ pub enum ProtocolError {
     /// A SUBACK or, with MQTT 5, an UNSUBACK with more or fewer codes than filters were asked for
     /// (sections 3.9.3 and 3.11.3).
     Codes,
-    /// A packet, not a PUBLISH, that is larger than the whole receive buffer; or one larger than
-    /// the maximum packet size the client gave.
+    /// A packet that is larger than the whole receive buffer, and no PUBLISH, nor one of MQTT 5 of which
+    /// the reason code is enough: PUBACK, PUBREC, PUBREL, PUBCOMP, DISCONNECT. Or one larger than the
+    /// maximum packet size the client gave.
     TooLarge,
     /// MQTT 5: a property that does not exist, that this packet may not carry, or that is not of
     /// its form (section 2.2.2.2). Its identifier.

@@ -129,13 +129,17 @@ impl Session<'_> {
             return self.publish_received(&header);
         }
         check_first(header.first, connecting, self.version)?;
+        let version = self.version;
+        let mut needed = length;
         if length > self.inbox.capacity() {
-            return Err(ProtocolError::TooLarge.into());
+            needed = header.length + reason_end(header.first, version);
+            if needed == header.length {
+                return Err(ProtocolError::TooLarge.into());
+            }
         }
-        let Some(body) = bytes.get(header.length..length) else {
+        let Some(body) = bytes.get(header.length..needed) else {
             return Ok(Progress::Incomplete);
         };
-        let version = self.version;
         let ack = ack::decode(header.first, body, version, &mut self.told)?;
         let codes_at = self.inbox.position() + length - ack.codes;
         self.last.reason = ack.reason;
@@ -279,6 +283,16 @@ impl Session<'_> {
             },
         });
         Progress::Silent
+    }
+}
+
+/// Where the reason code ends in the body of a packet of which no more than that matters: PUBACK, PUBREC,
+/// PUBREL, PUBCOMP and DISCONNECT of MQTT 5. 0 for all others.
+fn reason_end(first: u8, version: Version) -> usize {
+    match first {
+        first::PUBACK..=first::PUBCOMP if version.is_5() => 3,
+        first::DISCONNECT => 1,
+        _ => 0,
     }
 }
 

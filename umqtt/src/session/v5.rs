@@ -236,13 +236,15 @@ impl Session<'_> {
     /// (section 3.1.2.11.7), in a packet with properties, but not PUBLISH.
     #[cold]
     pub(super) fn check_terse(&self, first: u8) -> Result<(), ProtocolError> {
-        let may = !self.v5.is_terse || matches!(first, first::CONNACK | first::DISCONNECT);
-        let told = [id::REASON_STRING, id::USER_PROPERTY]
-            .into_iter()
-            .find(|&identifier| self.told.has(identifier));
-        match told {
-            Some(identifier) if !may => Err(ProtocolError::PropertyValue(identifier)),
-            _ => Ok(()),
+        if !self.v5.is_terse || matches!(first, first::CONNACK | first::DISCONNECT) {
+            return Ok(());
+        }
+        if self.told.has(id::REASON_STRING) {
+            return Err(ProtocolError::PropertyValue(id::REASON_STRING));
+        }
+        match self.told.has(id::USER_PROPERTY) {
+            true => Err(ProtocolError::PropertyValue(id::USER_PROPERTY)),
+            false => Ok(()),
         }
     }
 

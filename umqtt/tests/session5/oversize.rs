@@ -1,8 +1,10 @@
 //! Messages larger than the receive buffer, with each of the policies, and with both versions.
 
-use umqtt::{Connect, Oversize, Version};
+use umqtt::{Connect, Error, Oversize, ProtocolError, Publish, Qos, ReasonCode, Version};
 
-use crate::pair::{Heard, Pair, Seen, ack, ack_with, clean, kept, packet, publish_bytes};
+use crate::pair::{
+    Heard, Pair, Seen, ack, ack_with, block, clean, farewell, field, kept, packet, publish_bytes,
+};
 
 fn with(oversize: Oversize) -> Connect<'static> {
     Connect { oversize, ..kept() }
@@ -191,5 +193,60 @@ fn without_room_for_a_byte_of_the_payload_it_is_thrown_away() {
         if expected == 0 {
             assert_eq!(others, [Seen::TooLarge(None, 100)]);
         }
+    }
+}
+
+#[test]
+fn an_answer_with_a_reason_longer_than_the_buffer_says_its_code_and_the_rest_is_thrown_away() {
+    let text = [&[0x1f][..], &field(&[b'x'; 1_000])].concat();
+    let long = |first: u8, identifier: u16, reason: u8| {
+        let [high, low] = identifier.to_be_bytes();
+        packet(first, &[&[high, low, reason][..], &block(&text)].concat())
+    };
+    for chunk in [1, 7, usize::MAX] {
+        let mut pair = Pair::connected(64, 64);
+        pair.chunk = chunk;
+        pair.publish(Publish::new("t", b"").qos(Qos::AtLeastOnce));
+        pair.publish(Publish::new("t", b"").qos(Qos::ExactlyOnce));
+        pair.publish(Publish::new("t", b"").qos(Qos::ExactlyOnce));
+        pair.bytes();
+        let incoming = publish_bytes(4, b"in", Some(9), &[], b"");
+        let bytes = [
+            long(0x40, 1, 0x97),
+            long(0x50, 2, 0),
+            long(0x50, 3, 0x87),
+            incoming,
+            long(0x62, 9, 0),
+        ]
+        .concat();
+        let told = pair.exchange(&bytes);
+        let expected = vec![
+            Seen::Published(1, 0x97, vec![]),
+            Seen::Published(3, 0x87, vec![]),
+            Seen::message("in", b"", 2),
+        ];
+        assert_eq!(told, Ok(expected));
+        let answers = [ack(0x62, 2), ack(0x50, 9), ack(0x70, 9)].concat();
+        assert_eq!(pair.bytes(), answers);
+        let told = pair.exchange(&[long(0x70, 2, 0), vec![0xd0, 0]].concat());
+        assert_eq!(told, Ok(vec![Seen::published(2), Seen::Pong]));
+        assert!(pair.session.is_idle());
+
+        let bytes = packet(0xe0, &[&[0x8b][..], &block(&text)].concat());
+        let ended = Error::Disconnected(ReasonCode::SERVER_SHUTTING_DOWN);
+        assert_eq!(pair.exchange(&bytes), Err(ended));
+        assert!(pair.session.closing_properties().is_empty());
+    }
+    // A code that does not exist is none however long the packet is.
+    let mut pair = Pair::connected(64, 64);
+    let told = pair.exchange(&long(0x40, 1, 1));
+    assert_eq!(told, Err(Error::Protocol(ProtocolError::ReturnCode(1))));
+    // Of others all is needed.
+    for (first, body) in [(0x90, &[0, 1][..]), (0xb0, &[0, 1]), (0xf0, &[0x18])] {
+        let mut pair = Pair::connected(64, 64);
+        let bytes = packet(first, &[body, &block(&text), &[0]].concat());
+        let told = pair.exchange(&bytes);
+        assert_eq!(told, Err(Error::Protocol(ProtocolError::TooLarge)));
+        assert_eq!(pair.bytes(), farewell(ReasonCode::PACKET_TOO_LARGE));
     }
 }
