@@ -239,7 +239,7 @@ async function setUp(page, device, t) {
 async function everySetting(page, restored) {
   const settings = await page.evaluate(() => settings);
   const wanted = {};
-  for (const { key: name, kind, value, choices, default: preset, fixed } of settings) {
+  for (const { key: name, kind, value, choices, default: preset, fixed, is_set: isSet } of settings) {
     if (fixed) continue;
     const selector = key(name);
     const put = async text => {
@@ -249,6 +249,7 @@ async function everySetting(page, restored) {
     };
     const next = restored[name] ?? TEXTS[name] ?? (kind == "bool" ? String(preset != "true") : choices?.find(choice => choice != preset));
     assert.notEqual(next, undefined, `${name}: this test has no value for it`);
+    if (kind == "secret" && isSet) await press(page, `${selector}-field > .control > .link`);
     await put(next);
     if (kind == "secret") await press(page, `${selector}-field .secret button`);
     else if (next != preset) {
