@@ -48,3 +48,32 @@ pub use http::{REQUEST_BUFFER, serve};
 pub use portal::Entrance;
 pub use shell::{Sheet, Shell, Terminal};
 pub use state::{Answer, BODY_MAX, Console, EVENT_STREAMS, Host, Origin, Request, failure};
+
+#[cfg(test)]
+mod tests {
+    /// Ambiguous, and so an error, for a type that has `Debug`.
+    trait NotShown<Or> {
+        fn name() -> &'static str {
+            core::any::type_name::<Self>()
+        }
+    }
+    impl<T: ?Sized> NotShown<()> for T {}
+    impl<T: ?Sized + core::fmt::Debug> NotShown<u8> for T {}
+
+    struct Board;
+
+    #[test]
+    fn what_holds_passwords_settings_or_what_was_typed_cannot_be_shown() {
+        let names = [
+            <crate::Console<Board> as NotShown<_>>::name(),
+            <crate::Changes as NotShown<_>>::name(),
+            <crate::access::Access as NotShown<_>>::name(),
+            <crate::access::Token as NotShown<_>>::name(),
+            <crate::line::Editor as NotShown<_>>::name(),
+            <crate::Sheet as NotShown<_>>::name(),
+            <crate::Shell<'_, '_, Board> as NotShown<_>>::name(),
+            <crate::portal::Portal as NotShown<_>>::name(),
+        ];
+        assert!(names.iter().all(|name| name.starts_with("monster_console")));
+    }
+}

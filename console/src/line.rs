@@ -16,8 +16,9 @@ pub(crate) const PROMPT: &str = ">>> ";
 /// What is written because of a byte.
 pub(crate) type Echo = String<PIECE>;
 
-/// What a byte came to.
-#[derive(Debug, PartialEq, Eq)]
+/// What a byte came to. A line may have a secret in it, so only tests can show it.
+#[derive(PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug))]
 pub(crate) enum Typed {
     /// The line goes on.
     More,

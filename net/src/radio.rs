@@ -312,3 +312,27 @@ impl<R: Radio> Keeper<'_, '_, R> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ambiguous, and so an error, for a type that has `Debug`.
+    trait NotShown<Or> {
+        fn name() -> &'static str {
+            core::any::type_name::<Self>()
+        }
+    }
+    impl<T: ?Sized> NotShown<()> for T {}
+    impl<T: ?Sized + fmt::Debug> NotShown<u8> for T {}
+
+    #[test]
+    fn what_holds_passwords_and_chance_cannot_be_shown() {
+        let names = [
+            <Credentials as NotShown<_>>::name(),
+            <Air as NotShown<_>>::name(),
+            <crate::start::Chance as NotShown<_>>::name(),
+        ];
+        assert!(names.iter().all(|name| name.starts_with("monster_net")));
+    }
+}

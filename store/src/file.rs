@@ -1,5 +1,6 @@
 //! A file that stands in for flash, for a computer, and to prepare a board's flash on one.
 
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::future::Future;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -20,11 +21,19 @@ const COPIES: usize = 10;
 /// A file as NOR flash with erase blocks of `BLOCK` bytes. Every write is durable when it returns.
 ///
 /// It is read once, when it is opened: one process at a time may write to it.
-#[derive(Debug)]
 pub struct FileFlash<const BLOCK: usize = 4096> {
     /// `None` for one that is in memory alone.
     file: Option<File>,
     bytes: Vec<u8>,
+}
+
+/// Not its bytes: there are passwords among them.
+impl<const BLOCK: usize> fmt::Debug for FileFlash<BLOCK> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileFlash")
+            .field("file", &self.file)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<const BLOCK: usize> FileFlash<BLOCK> {
@@ -188,6 +197,19 @@ mod tests {
             let mode = std::fs::metadata(&path).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
         }
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn debug_does_not_show_what_is_in_it() {
+        let path = std::env::temp_dir().join(format!("monster-store-shown-{}", std::process::id()));
+        let flash = FileFlash::<4096>::open(&path, CAPACITY).unwrap();
+        let mut store = block_on(Store::open(flash, 0..CAPACITY)).unwrap();
+        block_on(store.save_settings([("broker.user", "ann")])).unwrap();
+        drop(store);
+        let flash = FileFlash::<4096>::open(&path, CAPACITY).unwrap();
+        assert!(flash.bytes.windows(3).any(|bytes| bytes == b"ann"));
+        assert!(!format!("{flash:?}").contains("97, 110, 110"));
         std::fs::remove_file(&path).unwrap();
     }
 

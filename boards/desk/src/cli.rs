@@ -12,7 +12,7 @@ use crate::config::{Flag, Problem, Sources};
 use crate::style;
 
 /// `monster`
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(
     name = "monster",
     version,
@@ -37,7 +37,7 @@ what was changed at the device itself and is stored:
 `monster settings` explains them all. A password belongs in the file or in the environment
 (MONSTER_BROKER_PASSWORD): others on this computer can see the flags of a program.";
 
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 pub enum Command {
     /// Start the device (also what `monster` alone does)
     #[command(after_help = AFTER_HELP)]
@@ -59,14 +59,14 @@ const AFTER_BROKER: &str = "\
 It is for this computer only, speaks MQTT 3.1.1 and 5, keeps everything in memory, and prints its
 URL.";
 
-#[derive(Debug, Args)]
+#[derive(Args)]
 pub struct OwnBrokerArgs {
     /// The port it listens on, 0 for any that is free [default: 1883, or the next one that is free]
     #[arg(long)]
     pub port: Option<u16>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Args)]
 pub struct RunArgs {
     /// The broker: mqtt://[user[:password]@]host[:port], or mqtts://… for TLS
     #[arg(long, value_name = "URL")]
@@ -166,7 +166,7 @@ Commands:
 
 Exit code: 0 done, 1 refused or no broker, 2 wrong usage, 3 no answer in time.";
 
-#[derive(Debug, Args)]
+#[derive(Args)]
 pub struct SendArgs {
     /// The device's id
     pub id: String,
@@ -184,7 +184,7 @@ pub struct SendArgs {
 }
 
 /// Which broker a program talks to that is no device itself.
-#[derive(Debug, Args)]
+#[derive(Args)]
 pub struct BrokerArgs {
     /// The broker [default: $MONSTER_BROKER, else that of the settings file, else
     /// mqtt://127.0.0.1:1883]
@@ -230,7 +230,7 @@ const AFTER_WATCH: &str = "\
 In a terminal it is a table: arrows choose a device, space or t toggles its switch, q quits.
 Otherwise, as in a pipe, it is a line for every change.";
 
-#[derive(Debug, Args)]
+#[derive(Args)]
 pub struct WatchArgs {
     /// The devices to watch [default: all that the broker knows]
     #[arg(value_name = "ID")]
@@ -240,7 +240,7 @@ pub struct WatchArgs {
     pub broker: BrokerArgs,
 }
 
-#[derive(Debug, Args)]
+#[derive(Args)]
 pub struct SettingsArgs {
     /// The settings file [default: monster.toml, if there is one here]
     #[arg(long, value_name = "FILE")]

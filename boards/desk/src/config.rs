@@ -33,8 +33,9 @@ const TESTS_VARIABLE: &str = "MONSTER_BIN";
 /// The environment, handed in so that tests can have one of their own.
 pub type Environment = Vec<(OsString, OsString)>;
 
-/// Where settings may come from.
-#[derive(Debug, Default)]
+/// Where settings may come from. It has no `Debug`, nor has what is read from it: there are secrets in
+/// it.
+#[derive(Default)]
 pub struct Sources {
     /// The file that was asked for; `None`: [`DEFAULT_FILE`] in `folder`, if it exists.
     pub file: Option<PathBuf>,
@@ -45,7 +46,6 @@ pub struct Sources {
 }
 
 /// A flag that sets something.
-#[derive(Debug)]
 pub struct Flag {
     /// As it was written, as in `--id`.
     pub name: &'static str,
@@ -104,7 +104,6 @@ impl fmt::Display for Problem {
 }
 
 /// One value, and where it was found.
-#[derive(Debug)]
 struct Entry {
     origin: Origin,
     key: String,
@@ -159,7 +158,6 @@ impl Sources {
 }
 
 /// What the file, the environment and the flags say.
-#[derive(Debug)]
 pub struct Layers {
     /// The file that was read, if there was one.
     file: Option<PathBuf>,
