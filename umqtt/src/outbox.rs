@@ -315,7 +315,7 @@ impl<'b> Outbox<'b> {
                 // Not even a PUBREL stays then.
                 _ => self.rest |= PASSES,
             }
-            self.pass_barrier();
+            self.advance_window();
         }
         true
     }
@@ -334,7 +334,7 @@ impl<'b> Outbox<'b> {
         if self.make_room(2 + behind).is_ok() {
             self.push(first, 0);
             #[cfg(feature = "v5")]
-            self.pass_barrier();
+            self.advance_window();
         }
     }
 

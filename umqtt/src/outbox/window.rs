@@ -2,8 +2,8 @@
 //!
 //! The window counts messages of QoS 1 and 2 that are queued or in flight. No more are taken than
 //! the server allows; but what was in flight on the connection before may be more than it allows on
-//! this one. Then sending stops at a barrier before the first that is too many, and small packets
-//! are queued in front of it.
+//! this one. Then sending stops at a barrier before the first that is too many, and what is no message
+//! goes before it.
 
 use core::mem;
 
@@ -94,7 +94,7 @@ impl Outbox<'_> {
         }
     }
 
-    /// Moves a small packet down to this place between two others.
+    /// Moves a packet down to this place between two others.
     fn move_down(&mut self, entry: &Entry, to: usize) {
         let span = self.buffer.get_mut(to..entry.end).unwrap_or_default();
         for _ in entry.at..entry.end {
@@ -112,46 +112,38 @@ impl Outbox<'_> {
         self.window.barrier < usize::MAX
     }
 
-    /// Moves the barrier, if there is one, to where it belongs.
+    /// Something was queued or answered: moves the barrier, if there is one, to where it belongs.
     #[inline]
-    pub(super) fn advance_window(&mut self) {
+    pub fn advance_window(&mut self) {
         if self.window.barrier < usize::MAX {
             self.place_barrier();
         }
     }
 
+    /// The barrier is before the first message that is too many. What is behind it and no message, waits
+    /// for nothing [MQTT-3.3.4-8], and goes before it.
     fn place_barrier(&mut self) {
-        let mut room = self.window.maximum - self.window.is_place_kept as u16;
+        // Wherever they stand, messages that go on with a PUBREL have their place.
+        let going_on = self.count(|entry| entry.first == first::PUBREL && entry.stays());
+        let going_on = going_on + self.window.is_place_kept as usize;
+        let mut room = (self.window.maximum as usize).saturating_sub(going_on);
+        let mut barrier = usize::MAX;
         let mut at = self.start;
         while let Some(entry) = self.entry(at) {
-            if entry.counts() {
-                if room == 0 && at >= self.sent {
-                    self.window.barrier = at;
-                    return;
+            at = entry.end;
+            if !entry.is_publish() {
+                if barrier < usize::MAX {
+                    self.move_down(&entry, barrier);
+                    barrier += entry.end - entry.at;
+                }
+            } else if entry.stays() && barrier == usize::MAX {
+                if room == 0 && entry.at >= self.sent {
+                    barrier = entry.at;
                 }
                 room = room.saturating_sub(1);
             }
-            at = entry.end;
         }
-        self.window.barrier = usize::MAX;
-    }
-
-    /// The packet that was just queued is small, and goes before the barrier.
-    pub fn pass_barrier(&mut self) {
-        let barrier = self.window.barrier;
-        if barrier == usize::MAX {
-            return;
-        }
-        let mut last = None;
-        let mut at = self.start;
-        while let Some(entry) = self.entry(at) {
-            at = entry.end;
-            last = Some(entry);
-        }
-        if let Some(entry) = last.filter(|entry| entry.at >= barrier) {
-            self.move_down(&entry, barrier);
-            self.window.barrier += entry.end - entry.at;
-        }
+        self.window.barrier = barrier;
     }
 
     /// A packet is queued.

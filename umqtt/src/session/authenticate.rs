@@ -48,7 +48,7 @@ impl Session<'_> {
         // They were checked when they were counted.
         let _ = list.write(&[], Carrier::AUTH, &mut writer, &mut Told::new());
         if !connecting {
-            self.outbox.pass_barrier();
+            self.outbox.advance_window();
         }
         Ok(())
     }

@@ -462,7 +462,7 @@ impl<'b> Session<'b> {
     /// What was queued last does not wait for the server's receive maximum [MQTT-4.9.0-3].
     fn pass_window(&mut self) {
         #[cfg(feature = "v5")]
-        self.outbox.pass_barrier();
+        self.outbox.advance_window();
     }
 
     /// Queues a PINGREQ; [`Event::Pong`] tells of the answer. The session pings by itself when

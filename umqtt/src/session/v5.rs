@@ -321,7 +321,7 @@ impl Session<'_> {
         writer.u8(reason.0);
         // They were checked when they were counted; none at all are left out.
         let _ = list.write(&[], Carrier::LEAVING, &mut writer, &mut self.told);
-        self.outbox.pass_barrier();
+        self.outbox.advance_window();
         self.state = State::Disconnecting;
         Ok(())
     }

@@ -213,3 +213,54 @@ fn a_message_in_pieces_that_the_window_would_hold_up_is_not_begun() {
     let stream = pair.session.publish_stream(&message(Qos::AtMostOnce), 100);
     assert_eq!(stream, Ok(None));
 }
+
+// 5: [MQTT-3.3.4-8] [MQTT-4.9.0-3]
+#[test]
+fn a_pubrel_that_is_sent_again_does_not_wait_for_the_window() {
+    for maximum in 1..6 {
+        let mut pair = Pair::accepted(64, 256, &kept(), &[]);
+        for _ in 0..2 {
+            pair.publish(message(Qos::AtLeastOnce));
+            pair.publish(message(Qos::ExactlyOnce));
+            pair.publish(message(Qos::ExactlyOnce));
+        }
+        pair.transmit();
+        pair.exchange(&[ack(0x50, 2), ack(0x50, 6)].concat())
+            .unwrap();
+        pair.transmit();
+        pair.reconnect(&kept(), true, &[0x21, 0, maximum]);
+        let sent = told(&pair.bytes());
+        for pubrel in ["pubrel 2", "pubrel 6"] {
+            assert!(sent.iter().any(|it| it == pubrel), "{maximum} {sent:?}");
+        }
+        assert!(sent.len() - 2 <= maximum as usize, "{maximum} {sent:?}");
+        pair.exchange(&[ack(0x70, 2), ack(0x70, 6)].concat())
+            .unwrap();
+        for (identifier, answers) in [
+            (1, &[0x40][..]),
+            (3, &[0x50, 0x70]),
+            (4, &[0x40]),
+            (5, &[0x50, 0x70]),
+        ] {
+            for &answer in answers {
+                pair.exchange(&ack(answer, identifier)).unwrap();
+            }
+        }
+        pair.transmit();
+        assert!(pair.session.is_idle(), "{maximum}");
+    }
+}
+
+#[test]
+fn a_pubrel_that_refuses_takes_no_place_in_the_window() {
+    let mut pair = Pair::accepted(64, 256, &kept(), &[]);
+    pair.publish(message(Qos::AtLeastOnce));
+    pair.publish(message(Qos::AtLeastOnce));
+    pair.transmit();
+    pair.reconnect(&kept(), true, &[0x21, 0, 1]);
+    assert_eq!(told(&pair.bytes()), ["publish 1"]);
+    // Both at once: the refusal is not sent yet when the place is free.
+    pair.receive(&[ack(0x50, 99), ack(0x40, 1)].concat());
+    while pair.poll().unwrap().is_some() {}
+    assert_eq!(told(&pair.bytes()), ["pubrel 99", "publish 2"]);
+}
