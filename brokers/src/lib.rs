@@ -32,8 +32,8 @@ use table::{Cell, Verdict};
 pub fn run(words: impl Iterator<Item = String>) -> ExitCode {
     let wanted = match Wanted::read(words) {
         Ok(wanted) => wanted,
-        Err(word) => {
-            eprintln!("what is {word}? [--broker NAME] [--write] [WORD of a scenario's name …]");
+        Err(why) => {
+            eprintln!("{why}: [--broker NAME] [--write] [WORD of a scenario's name …]");
             return ExitCode::FAILURE;
         }
     };
@@ -80,9 +80,12 @@ impl Wanted {
                 "--broker" => {
                     let name = words.next().unwrap_or_default();
                     let found = BROKERS.into_iter().find(|broker| broker.name() == name);
-                    brokers.push(found.ok_or(format!("{word} {name}"))?);
+                    brokers.push(found.ok_or_else(|| {
+                        let names = BROKERS.map(|broker| broker.name()).join(", ");
+                        format!("there is no broker `{name}`; there are {names}")
+                    })?);
                 }
-                _ if word.starts_with('-') => return Err(word),
+                _ if word.starts_with('-') => return Err(format!("there is no option {word}")),
                 _ => filters.push(word),
             }
         }
@@ -90,13 +93,19 @@ impl Wanted {
             let found = |filter: &String| scenario.name.contains(filter.as_str());
             filters.is_empty() || filters.iter().any(found)
         };
+        let scenarios: Vec<_> = SCENARIOS.iter().filter(is_wanted).collect();
+        // To play nothing is no success.
+        if scenarios.is_empty() {
+            let filters = filters.join(" or ");
+            return Err(format!("no scenario has {filters} in its name"));
+        }
         Ok(Wanted {
             is_everything: brokers.is_empty() && filters.is_empty(),
             brokers: match brokers.is_empty() {
                 true => BROKERS.to_vec(),
                 false => brokers,
             },
-            scenarios: SCENARIOS.iter().filter(is_wanted).collect(),
+            scenarios,
             write,
         })
     }

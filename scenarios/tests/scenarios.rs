@@ -21,10 +21,17 @@ fn main() -> ExitCode {
     if let [flag, board, name] = &words[..]
         && flag == "--one"
     {
-        scenario(name).run(self::board(board));
+        let board = self::board(board).unwrap_or_else(|why| panic!("{why}"));
+        scenario(name).run(board);
         return ExitCode::SUCCESS;
     }
-    let wanted = Wanted::read(words);
+    let wanted = match Wanted::read(words) {
+        Ok(wanted) => wanted,
+        Err(why) => {
+            eprintln!("{why}");
+            return ExitCode::FAILURE;
+        }
+    };
     let started = Instant::now();
     let cells = play(&wanted);
     print_table(&wanted, &cells);
@@ -49,23 +56,26 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn read(words: Vec<String>) -> Self {
+    fn read(words: Vec<String>) -> Result<Self, String> {
         let mut boards = BOARDS.to_vec();
         let mut at_once = 8;
         let mut filters = Vec::new();
         let mut words = words.into_iter();
         while let Some(word) = words.next() {
-            let mut value = || {
-                words
-                    .next()
-                    .unwrap_or_else(|| panic!("{word} takes a value"))
-            };
+            let mut value = || words.next().ok_or(format!("{word} takes a value"));
             match &*word {
-                "--board" => boards = vec![board(&value())],
-                "--test-threads" => at_once = value().parse().expect("a number of threads"),
+                "--board" => boards = vec![board(&value()?)?],
+                "--test-threads" => {
+                    let threads = value()?.parse();
+                    at_once = threads.map_err(|_| format!("{word} takes a number"))?;
+                }
                 // What is printed is never kept back.
                 "--nocapture" | "--no-capture" => {}
-                _ if word.starts_with('-') => panic!("there is no option {word}"),
+                _ if word.starts_with('-') => {
+                    return Err(format!(
+                        "there is no option {word}: [--board NAME] [--test-threads N] [WORD of a scenario's name …]"
+                    ));
+                }
                 _ => filters.push(word),
             }
         }
@@ -73,11 +83,19 @@ impl Wanted {
             let name = format!("{}::{}", scenario.file, scenario.name);
             filters.is_empty() || filters.iter().any(|filter| name.contains(filter))
         };
-        Wanted {
-            boards,
-            scenarios: TABLE.iter().filter(is_wanted).collect(),
-            at_once,
+        let scenarios: Vec<_> = TABLE.iter().filter(is_wanted).collect();
+        // To play nothing is no success.
+        if scenarios.is_empty() {
+            return Err(format!(
+                "no scenario has {} in its name",
+                filters.join(" or ")
+            ));
         }
+        Ok(Wanted {
+            boards,
+            scenarios,
+            at_once,
+        })
     }
 }
 
@@ -165,7 +183,10 @@ fn print_table(wanted: &Wanted, cells: &[Cell]) {
     }
 }
 
-fn board(name: &str) -> &'static dyn Board {
+fn board(name: &str) -> Result<&'static dyn Board, String> {
     let found = BOARDS.into_iter().find(|board| board.name() == name);
-    found.unwrap_or_else(|| panic!("there is no board `{name}`"))
+    found.ok_or_else(|| {
+        let names = BOARDS.map(|board| board.name()).join(", ");
+        format!("there is no board `{name}`; there are {names}")
+    })
 }
