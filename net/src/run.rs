@@ -6,7 +6,7 @@ use core::fmt;
 use core::future::pending;
 use core::pin::pin;
 
-use embassy_futures::join::{join, join3};
+use embassy_futures::join::{join, join4};
 use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_net::Stack;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
@@ -122,17 +122,11 @@ pub async fn run<B: Board, R: Radio, F: NorFlash>(
             tls,
         );
         let mut connection = pin!(connection::run::<B>(&shared, stack, means));
-        let after_the_broker = async {
-            shared.wait_until_tried(stack).await;
-            let time = keep_time::<B>(stack, time_server.as_ref(), random, &shared);
-            join(time, send_log(stack, syslog.as_ref(), &id, &shared))
-                .await
-                .0
-        };
-        let background = join3(
-            after_the_broker,
+        let background = join4(
+            keep_time::<B>(stack, time_server.as_ref(), random, &shared),
             mdns::run(stack, &id),
             radio::run::<B, R>(&shared, stack, radio),
+            send_log(stack, syslog.as_ref(), &id, &shared),
         );
         let running = select3(
             run_device(&shared, store, board),
@@ -177,7 +171,10 @@ async fn keep_time<B: Board>(
     shared: &Shared<'_>,
 ) -> ! {
     match server {
-        Some(server) => sntp::run::<B>(stack, server, random, shared).await,
+        Some(server) => {
+            shared.wait_until_tried(stack).await;
+            sntp::run::<B>(stack, server, random, shared).await
+        }
         None => pending().await,
     }
 }
@@ -189,7 +186,10 @@ async fn send_log(
     shared: &Shared<'_>,
 ) -> ! {
     match server {
-        Some(server) => shared.syslog.run(stack, server, id).await,
+        Some(server) => {
+            shared.wait_until_tried(stack).await;
+            shared.syslog.run(stack, server, id).await
+        }
         None => pending().await,
     }
 }
@@ -280,6 +280,8 @@ impl<'a> Shared<'a> {
     async fn wait_until_tried(&self, stack: Stack<'_>) {
         stack.wait_config_up().await;
         let _ = with_timeout(BROKER_FIRST, self.was_tried.wait()).await;
+        // For whoever else waits, in the same task.
+        self.was_tried.signal(());
     }
 
     /// A line for the log, wherever it is shown.
