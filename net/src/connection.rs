@@ -194,7 +194,7 @@ async fn converse(
     let trust = match broker.scheme {
         Scheme::Mqtt => None,
         Scheme::Mqtts => {
-            shared.was_tried.signal(());
+            shared.was_tried.is_over();
             Some(above.tls.prepare(&broker.host, &shared.clock).await?)
         }
     };
@@ -203,7 +203,7 @@ async fn converse(
         return Err(OpenError::NoTls);
     }
     let connected = tcp::connect(stack, socket, &broker.host, broker.port).await;
-    shared.was_tried.signal(());
+    shared.was_tried.is_over();
     connected?;
     let ip = socket.local_endpoint().map(|end| match end.addr {
         IpAddress::Ipv4(address) => IpAddr::V4(address),

@@ -34,6 +34,7 @@ mod tcp;
 #[cfg(feature = "tls")]
 mod tls;
 mod trial;
+mod turn;
 mod udp;
 
 pub use connection::{Buffers, PAYLOAD_MAX};

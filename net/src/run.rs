@@ -11,7 +11,7 @@ use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_net::Stack;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::signal::Signal;
-use embassy_time::{Duration, Instant as SystemInstant, Timer, with_timeout};
+use embassy_time::{Duration, Instant as SystemInstant, Timer};
 use embedded_storage_async::nor_flash::NorFlash;
 use monster::device::{Device, Input, Output, ResetReason, Start, Vitals};
 use monster::identity::DeviceId;
@@ -33,14 +33,12 @@ use crate::syslog::Syslog;
 #[cfg(feature = "tls")]
 use crate::tls::Tls;
 use crate::trial::{self, Trying};
+use crate::turn::Turn;
 
 /// How often the board is asked how it is.
 const VITALS_EVERY: Duration = Duration::from_secs(5);
 /// How much later that may be, so that one who sleeps is not woken for this alone.
 const VITALS_LATE: Duration = Duration::from_secs(1);
-
-/// How long a server of time or syslog waits at most for the broker's turn.
-const BROKER_FIRST: Duration = Duration::from_secs(2);
 
 /// What a device's board has besides a network and flash.
 #[allow(async_fn_in_trait, reason = "a board runs on one core")]
@@ -171,10 +169,7 @@ async fn keep_time<B: Board>(
     shared: &Shared<'_>,
 ) -> ! {
     match server {
-        Some(server) => {
-            shared.wait_until_tried(stack).await;
-            sntp::run::<B>(stack, server, random, shared).await
-        }
+        Some(server) => sntp::run::<B>(stack, server, random, shared).await,
         None => pending().await,
     }
 }
@@ -187,8 +182,10 @@ async fn send_log(
 ) -> ! {
     match server {
         Some(server) => {
-            shared.wait_until_tried(stack).await;
-            shared.syslog.run(stack, server, id).await
+            shared
+                .syslog
+                .run(stack, server, id, &shared.was_tried)
+                .await
         }
         None => pending().await,
     }
@@ -206,7 +203,7 @@ pub(crate) struct Shared<'a> {
     /// The device may have bytes to send.
     pub to_send: Signal<NoopRawMutex, ()>,
     /// The broker's address was found and tried, or waits for the time of day.
-    pub was_tried: Signal<NoopRawMutex, ()>,
+    pub was_tried: Turn,
     /// The device has looked at what it was told, and may have room for more.
     pub looked: Signal<NoopRawMutex, ()>,
     /// The device was told something.
@@ -240,7 +237,7 @@ impl<'a> Shared<'a> {
             is_there: Cell::new(true),
             wanted: Signal::new(),
             to_send: Signal::new(),
-            was_tried: Signal::new(),
+            was_tried: Turn::new(),
             looked: Signal::new(),
             told: Signal::new(),
             keeps_session: Cell::new(false),
@@ -273,15 +270,6 @@ impl<'a> Shared<'a> {
     /// The device was told something.
     pub fn told(&self) {
         self.told.signal(());
-    }
-
-    /// Waits, for a moment, until the broker had its turn. Having asked for one neighbour, the stack is
-    /// silent for a second before it asks for the next: whoever is first does not wait.
-    async fn wait_until_tried(&self, stack: Stack<'_>) {
-        stack.wait_config_up().await;
-        let _ = with_timeout(BROKER_FIRST, self.was_tried.wait()).await;
-        // For whoever else waits, in the same task.
-        self.was_tried.signal(());
     }
 
     /// A line for the log, wherever it is shown.

@@ -46,7 +46,7 @@ pub(crate) async fn run<B: Board>(
 ) -> ! {
     let mut wait = RETRY_FIRST;
     loop {
-        stack.wait_config_up().await;
+        shared.was_tried.wait(stack).await;
         match ask(stack, server, &mut random).await {
             Ok(unix_millis) => {
                 shared.clock.set(unix_millis);

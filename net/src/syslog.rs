@@ -12,6 +12,7 @@ use monster::settings::SyslogServer;
 use monster::settings::value::LogLevel;
 
 use crate::resolve::resolve;
+use crate::turn::Turn;
 use crate::udp::Memory;
 
 /// How many lines wait for the network; what comes then is left out.
@@ -37,7 +38,13 @@ impl Syslog {
     }
 
     /// Sends what there is, for ever.
-    pub async fn run(&self, stack: Stack<'_>, server: &SyslogServer, id: &DeviceId) -> ! {
+    pub async fn run(
+        &self,
+        stack: Stack<'_>,
+        server: &SyslogServer,
+        id: &DeviceId,
+        broker: &Turn,
+    ) -> ! {
         let mut memory = Memory::<0, 0, { LEAVING * SYSLOG_MAX }, LEAVING>::new();
         let mut socket = memory.socket(stack);
         // Any port that is free; there are thousands.
@@ -45,7 +52,7 @@ impl Syslog {
         let mut address = None;
         loop {
             let line = self.lines.receive().await;
-            stack.wait_config_up().await;
+            broker.wait(stack).await;
             if address.is_none() {
                 let found = resolve(stack, server.host()).await;
                 address = found.ok().and_then(|found| found.first().copied());
