@@ -310,7 +310,7 @@ impl<'b> Outbox<'b> {
         #[cfg(feature = "v5")]
         {
             match reason {
-                ReasonCode::SUCCESS if first == first::PUBREL => self.take_place(),
+                ReasonCode::SUCCESS if first == first::PUBREL => self.release_place(),
                 ReasonCode::SUCCESS => {}
                 // Not even a PUBREL stays then.
                 _ => self.rest |= PASSES,
@@ -358,16 +358,13 @@ impl<'b> Outbox<'b> {
         }
     }
 
-    /// Takes the identifier that was found for the packet with this first byte.
+    /// Takes the identifier that was found.
     // Inlined where memory is plenty: every message passes here.
     #[cfg_attr(target_pointer_width = "64", inline(always))]
-    pub fn identify(&mut self, first: u8) -> PacketIdentifier {
+    pub fn identify(&mut self) -> PacketIdentifier {
         let identifier = PacketIdentifier::new(self.next).unwrap_or(PacketIdentifier::FIRST);
         self.free = self.free.saturating_sub(1);
         self.next = self.next.wrapping_add(1);
-        #[cfg(feature = "v5")]
-        self.count_in(first);
-        let _ = first;
         identifier
     }
 
@@ -501,7 +498,6 @@ impl<'b> Outbox<'b> {
         self.remove(&entry);
         #[cfg(feature = "v5")]
         {
-            self.count_out(entry.first);
             self.advance_window();
         }
         Answered::Packet

@@ -64,7 +64,7 @@ impl Outbox<'_> {
         if identified && !self.has_identifier() {
             return Err(NoRoom::Now);
         }
-        let identifier = identified.then(|| self.identify(first));
+        let identifier = identified.then(|| self.identify());
         self.stream = Stream {
             is_open: true,
             queued,

@@ -7,13 +7,12 @@
 
 use core::mem;
 
-use super::{Entry, NoRoom, Outbox, first, is_publish};
+use super::{Entry, NoRoom, Outbox, first};
 
 pub(super) struct Window {
     maximum: u16,
     /// Bytes of the largest packet.
     packet_size: usize,
-    in_flight: u16,
     /// One that was received by the server has its place kept for its PUBREL.
     is_place_kept: bool,
     /// Where sending stops for now.
@@ -24,29 +23,25 @@ impl Window {
     pub const OPEN: Window = Window {
         maximum: u16::MAX,
         packet_size: usize::MAX,
-        in_flight: 0,
         is_place_kept: false,
         barrier: usize::MAX,
     };
 }
 
 impl Entry {
-    /// Whether it counts. Also a PUBREL: its message is not over.
+    /// Whether it counts. Also a PUBREL: its message is not over. The mark of a message has type 0.
     fn counts(&self) -> bool {
-        self.stays() && counts(self.first)
+        self.stays() && matches!(self.first & 0xf0, 0 | first::PUBLISH | 0x60)
     }
-}
-
-fn counts(first: u8) -> bool {
-    // The mark of a message has type 0.
-    let is_message = is_publish(first) || first & 0xf0 == 0;
-    first == first::PUBREL || is_message && first & 0x06 != 0
 }
 
 impl Outbox<'_> {
     /// Whether the server takes one more message of QoS 1 or 2.
     pub fn has_window(&self) -> bool {
-        self.window.in_flight < self.window.maximum
+        let maximum = self.window.maximum;
+        let kept = self.window.is_place_kept as usize;
+        // As many as there are identifiers are no limit.
+        maximum == u16::MAX || self.count(Entry::counts) + kept < maximum as usize
     }
 
     /// Whether the server takes a packet of this size.
@@ -60,31 +55,21 @@ impl Outbox<'_> {
     /// No limit, until the server gives one.
     pub(super) fn open_window(&mut self) {
         self.window = Window::OPEN;
-        let mut at = self.start;
-        while let Some(entry) = self.entry(at) {
-            let count = entry.counts() as u16;
-            self.window.in_flight = self.window.in_flight.saturating_add(count);
-            at = entry.end;
-        }
     }
 
-    /// The server takes so many at once, and packets of at most this size. Messages that are larger
-    /// are forgotten. Before anything was sent on this connection.
-    pub fn set_window(&mut self, maximum: u16, packet_size: usize) {
+    /// The server takes so many at once, packets of at most this size, and messages whose first byte it
+    /// `takes`. Other messages are forgotten. Before anything was sent on this connection.
+    pub fn set_window(&mut self, maximum: u16, packet_size: usize, takes: impl Fn(u8) -> bool) {
         let mut at = self.start;
         while let Some(entry) = self.entry(at) {
-            if entry.is_publish() && entry.end - at > packet_size {
+            if entry.is_publish() && (entry.end - at > packet_size || !takes(entry.first)) {
                 self.remove(&entry);
-                self.count_out(entry.first);
             }
             at = entry.end;
         }
         self.window.maximum = maximum;
         self.window.packet_size = packet_size;
-        if self.window.in_flight > maximum {
-            self.window.barrier = 0;
-            self.advance_window();
-        }
+        self.place_barrier();
     }
 
     /// So many bytes before the barrier are gone.
@@ -146,30 +131,13 @@ impl Outbox<'_> {
         self.window.barrier = barrier;
     }
 
-    /// A packet is queued.
-    pub(super) fn count_in(&mut self, first: u8) {
-        self.window.in_flight = self.window.in_flight.saturating_add(counts(first) as u16);
-    }
-
     /// The message that is settled next goes on with a PUBREL, which is to take its place.
     pub fn keep_place(&mut self) {
-        self.window.in_flight = self.window.in_flight.saturating_add(1);
         self.window.is_place_kept = true;
     }
 
-    /// The PUBREL is queued.
-    pub(super) fn take_place(&mut self) {
-        self.window.is_place_kept = false;
-    }
-
-    /// There was no such message.
+    /// The PUBREL is queued, or there was no such message.
     pub fn release_place(&mut self) {
-        self.window.in_flight = self.window.in_flight.saturating_sub(1);
         self.window.is_place_kept = false;
-    }
-
-    /// A packet was answered.
-    pub(super) fn count_out(&mut self, first: u8) {
-        self.window.in_flight = self.window.in_flight.saturating_sub(counts(first) as u16);
     }
 }

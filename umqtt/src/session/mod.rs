@@ -310,7 +310,7 @@ impl<'b> Session<'b> {
         let first = message.first();
         let identified = message.qos != Qos::AtMostOnce;
         self.outbox.reserve(remaining, identified)?;
-        let identifier = identified.then(|| self.outbox.identify(first));
+        let identifier = identified.then(|| self.outbox.identify());
         let writer = self.outbox.push(first, remaining);
         message.write(writer, identifier, version, &mut self.told);
         self.announce(alias);
@@ -325,7 +325,7 @@ impl<'b> Session<'b> {
         let alias = match self.version.is_5() {
             #[cfg(feature = "v5")]
             true => {
-                self.told.check(message)?;
+                self.told.check(message.first())?;
                 self.check_alias(message)?
             }
             _ => 0,
@@ -389,7 +389,7 @@ impl<'b> Session<'b> {
         if version.is_5() {
             self.told.check_identifier()?;
         }
-        let identifier = self.request(first::SUBSCRIBE, remaining, subscriptions.len())?;
+        let identifier = self.request(remaining, subscriptions.len())?;
         let mut writer = self.outbox.push(first::SUBSCRIBE, remaining);
         head.write(&mut writer, identifier, &mut self.told);
         for each in subscriptions {
@@ -429,7 +429,7 @@ impl<'b> Session<'b> {
             carrier: Carrier::UNSUBSCRIBE,
         };
         let remaining = head.remaining(length, &mut self.told)?;
-        let identifier = self.request(first::UNSUBSCRIBE, remaining, filters.len())?;
+        let identifier = self.request(remaining, filters.len())?;
         let mut writer = self.outbox.push(first::UNSUBSCRIBE, remaining);
         head.write(&mut writer, identifier, &mut self.told);
         for filter in filters {
@@ -442,7 +442,6 @@ impl<'b> Session<'b> {
     /// Room for a SUBSCRIBE or UNSUBSCRIBE, and an identifier for it.
     fn request(
         &mut self,
-        first: u8,
         remaining: usize,
         filters: usize,
     ) -> Result<PacketIdentifier, SubscribeError> {
@@ -453,7 +452,7 @@ impl<'b> Session<'b> {
             return Err(SubscribeError::InvalidFilter);
         }
         self.outbox.reserve(remaining, true)?;
-        let identifier = self.outbox.identify(first);
+        let identifier = self.outbox.identify();
         self.asked = identifier.value();
         self.filters = filters as u8;
         Ok(identifier)

@@ -7,7 +7,7 @@ use super::{Session, State};
 use crate::error::{ConnectError, Error, PublishError, QueueError, SubscribeError};
 use crate::packet::connect::Connect;
 use crate::packet::properties::{Carrier, Properties, Property, PropertyList, Told, id};
-use crate::packet::publish::Publish;
+use crate::packet::publish::{Publish, RETAIN};
 use crate::packet::reason::{LEAVING, ReasonCode, is_allowed};
 use crate::packet::subscribe::Subscription;
 use crate::packet::{ProtocolError, Qos, Writer, first};
@@ -97,11 +97,11 @@ impl Told {
         self.number(identifier) == 0
     }
 
-    /// Whether the server takes such a message.
-    pub fn check(&self, message: &Publish<'_>) -> Result<(), PublishError> {
-        if message.qos as u32 > self.number(id::MAXIMUM_QOS) {
+    /// Whether the server takes a message with this first byte [MQTT-3.2.2-11] [MQTT-3.2.2-14].
+    pub fn check(&self, first: u8) -> Result<(), PublishError> {
+        if (first >> 1 & 3) as u32 > self.number(id::MAXIMUM_QOS) {
             Err(PublishError::NotSupported(ReasonCode::QOS_NOT_SUPPORTED))
-        } else if message.retain && self.lacks(id::RETAIN_AVAILABLE) {
+        } else if first & RETAIN != 0 && self.lacks(id::RETAIN_AVAILABLE) {
             Err(PublishError::NotSupported(ReasonCode::RETAIN_NOT_SUPPORTED))
         } else {
             Ok(())
@@ -227,8 +227,9 @@ impl Session<'_> {
         }
         let in_flight = told.number(id::RECEIVE_MAXIMUM);
         let packet_size = told.number(id::MAXIMUM_PACKET_SIZE);
+        let takes = |first| told.check(first).is_ok();
         self.outbox
-            .set_window(in_flight as u16, packet_size as usize);
+            .set_window(in_flight as u16, packet_size as usize, takes);
         Ok(())
     }
 

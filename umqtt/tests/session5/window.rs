@@ -214,6 +214,20 @@ fn a_message_in_pieces_that_the_window_would_hold_up_is_not_begun() {
     assert_eq!(stream, Ok(None));
 }
 
+// 5: [MQTT-3.2.2-11] [MQTT-3.2.2-14]
+#[test]
+fn what_another_server_does_not_take_is_not_sent_again() {
+    let mut pair = Pair::accepted(64, 256, &kept(), &[]);
+    pair.publish(message(Qos::AtLeastOnce));
+    pair.publish(message(Qos::ExactlyOnce));
+    pair.publish(message(Qos::AtLeastOnce).retained());
+    pair.transmit();
+    // A maximum QoS of 1, and no retained messages.
+    pair.reconnect(&kept(), true, &[0x24, 1, 0x25, 0]);
+    assert_eq!(told(&pair.bytes()), ["publish 1"]);
+    assert_eq!(pair.session.in_flight(), 1);
+}
+
 // 5: [MQTT-3.3.4-8] [MQTT-4.9.0-3]
 #[test]
 fn a_pubrel_that_is_sent_again_does_not_wait_for_the_window() {
