@@ -9,6 +9,9 @@ use core::mem;
 
 use super::{Entry, NoRoom, Outbox, first};
 
+/// As many as there are packet identifiers.
+const NO_LIMIT: u16 = u16::MAX;
+
 pub(super) struct Window {
     maximum: u16,
     /// Bytes of the largest packet.
@@ -21,7 +24,7 @@ pub(super) struct Window {
 
 impl Window {
     pub const OPEN: Window = Window {
-        maximum: u16::MAX,
+        maximum: NO_LIMIT,
         packet_size: usize::MAX,
         is_place_kept: false,
         barrier: usize::MAX,
@@ -40,8 +43,7 @@ impl Outbox<'_> {
     pub fn has_window(&self) -> bool {
         let maximum = self.window.maximum;
         let kept = self.window.is_place_kept as usize;
-        // As many as there are identifiers are no limit.
-        maximum == u16::MAX || self.count(Entry::counts) + kept < maximum as usize
+        maximum == NO_LIMIT || self.count(Entry::counts) + kept < maximum as usize
     }
 
     /// Whether the server takes a packet of this size.
@@ -69,7 +71,9 @@ impl Outbox<'_> {
         }
         self.window.maximum = maximum;
         self.window.packet_size = packet_size;
-        self.place_barrier();
+        if maximum < NO_LIMIT {
+            self.place_barrier();
+        }
     }
 
     /// So many bytes before the barrier are gone.
