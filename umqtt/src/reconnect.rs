@@ -84,8 +84,8 @@ impl<'a, T: Timer> Reconnect<'a, T> {
     }
 
     /// Waits as long as it is time for, then makes one attempt: opens a transport, connects, and
-    /// subscribes if the server has no session, or one in which it has not answered the SUBSCRIBE. Returns whether it had one. Events that come before
-    /// the subscriptions stand are handed to `on_event`.
+    /// subscribes if the server has no session, or one in which it has not answered the SUBSCRIBE. Returns
+    /// whether it had one. Events that come before the subscriptions stand are handed to `on_event`.
     ///
     /// After an error call it again: it waits longer, and no shorter before an attempt has
     /// succeeded.
