@@ -172,6 +172,13 @@ pub fn check_stream(bytes: &[u8]) {
 
 /// The first of some packets, if it is whole: its first byte, what it says, and those behind it.
 pub fn split_packet(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (first, length, tail) = split_header(bytes)?;
+    let (body, rest) = tail.split_at_checked(length)?;
+    Some((first, body, rest))
+}
+
+/// The first byte of a packet, bytes of its body, and what is here of that and of what follows.
+pub fn split_header(bytes: &[u8]) -> Option<(u8, usize, &[u8])> {
     let (&first, tail) = bytes.split_first()?;
     let end = tail.iter().take(4).position(|&byte| byte < 0x80)?;
     let (length, tail) = tail.split_at_checked(end + 1)?;
@@ -179,6 +186,5 @@ pub fn split_packet(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
         .iter()
         .rev()
         .fold(0, |sum, &byte| sum << 7 | usize::from(byte & 0x7f));
-    let (body, rest) = tail.split_at_checked(length)?;
-    Some((first, body, rest))
+    Some((first, length, tail))
 }
